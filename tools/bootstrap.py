@@ -39,8 +39,9 @@ def distributions() -> list[Path]:
 
 
 def environment() -> dict[str, str]:
-    """The environment for uv: its own cache rules apply, and pip's links are passed on."""
+    """The environment for pip and uv: pip's links are passed on, an active environment is not."""
     env = dict(os.environ)
+    env.update(PIP_USER="0", PIP_ROOT_USER_ACTION="ignore", PIP_DISABLE_PIP_VERSION_CHECK="1")
     if env.get("PIP_FIND_LINKS") and not env.get("UV_FIND_LINKS"):
         env["UV_FIND_LINKS"] = ",".join(env["PIP_FIND_LINKS"].split())
     env.pop("VIRTUAL_ENV", None)
@@ -64,7 +65,7 @@ def uv() -> Path:
         print(f"installing uv {UV_VERSION} into {folder.relative_to(ROOT)}", flush=True)
         # --target needs no virtual environment and leaves a system Python alone
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
-        run("env", "PIP_USER=0", *command, f"uv=={UV_VERSION}")
+        run(*command, f"uv=={UV_VERSION}")
     return binary
 
 

@@ -1,0 +1,43 @@
+# Everything happens inside the checkout (.tools, .venv, .matrix); Python 3.11+, pip and git suffice.
+PYTHON ?= python3
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: setup demo test lint format types contracts matrix conformance bench clean
+
+setup:
+	@$(PYTHON) tools/bootstrap.py
+
+demo: setup
+	$(PY) examples/digits.py $(ARGS)
+
+test: setup
+	$(PY) -m pytest $(ARGS)
+
+lint: setup
+	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: setup
+	$(PY) -m ruff check --fix . && $(PY) -m ruff format .
+
+types: setup
+	$(PY) -m mypy $(ARGS)
+
+contracts: setup
+	.venv/bin/lint-imports $(ARGS)
+
+# wheels, each in an environment of its own: make matrix ARGS="core numpy"
+matrix: setup
+	$(PY) tools/matrix.py $(ARGS)
+
+conformance: setup
+	$(PY) -m pytest tests/conformance $(ARGS)
+
+bench:
+	@$(PYTHON) tools/bootstrap.py bench
+	$(PY) benchmarks/dispatch.py
+	$(PY) benchmarks/train.py
+	$(PY) benchmarks/imports.py
+
+clean:
+	rm -rf .venv .tools .matrix .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
