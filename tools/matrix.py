@@ -1,0 +1,149 @@
+"""Build the wheels and install each alone into an environment of its own.
+
+    python tools/matrix.py                 every case
+    python tools/matrix.py core torch      these
+    python tools/matrix.py --suite torch   and run the tests there
+
+A case's environment holds only what its distributions require, so that a missing dependency, an
+import of the wrong engine or a file left out of a wheel is found. See CASES.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap import ROOT, SCRIPTS, constraints, distributions, environment, run, uv, venv_python
+
+WORK = ROOT / ".matrix"
+WHEELS = WORK / "wheels"
+SMOKE = ROOT / "tests" / "packaging"
+NAMESPACES = ("ember_ml/__init__.py", "ember_ml/backend/__init__.py")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Distributions to install, from their wheels or as editables, and what to run then."""
+
+    smoke: tuple[str, ...]
+    wheels: tuple[str, ...] = ()
+    editable: tuple[str, ...] = ()
+    extras: str = ""  # of ember-core
+
+
+CASES = {
+    "core": Case(("smoke_core.py",), ("ember-core",)),
+    "numpy": Case(("smoke_backend.py", "numpy"), ("ember-core", "ember-backend-numpy")),
+    "torch": Case(("smoke_backend.py", "torch"), ("ember-core", "ember-backend-torch")),
+    "mlx": Case(("smoke_backend.py", "mlx"), ("ember-core", "ember-backend-mlx")),
+    "data": Case(("smoke_data.py",), ("ember-core", "ember-data")),
+    "pipeline": Case(("smoke_pipeline.py",), ("ember-core", "ember-pipeline")),
+    "editable-core": Case(
+        ("smoke_backend.py", "numpy"), wheels=("ember-backend-numpy",), editable=("ember-core",)
+    ),
+    "editable-backend": Case(
+        ("smoke_backend.py", "numpy"), wheels=("ember-core",), editable=("ember-backend-numpy",)
+    ),
+    "all": Case(
+        ("smoke_all.py",),
+        (
+            "ember-core",
+            "ember-backend-numpy",
+            "ember-backend-torch",
+            "ember-backend-mlx",
+            "ember-data",
+            "ember-pipeline",
+        ),
+        extras="[all,testing]",
+    ),
+}
+
+
+def build() -> None:
+    """A source distribution of each, and from it the wheel."""
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    for folder in distributions():
+        options = ["--quiet", "--build-constraints", constraints(), "--out-dir", WHEELS]
+        run(uv(), "build", *options, folder)
+    for wheel in sorted(WHEELS.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+        wrong = [name for name in names if name in NAMESPACES]
+        if wrong:
+            sys.exit(f"{wheel.name} contains {', '.join(wrong)}: these are namespaces")
+        print(f"  {wheel.name}: {len(names)} files", flush=True)
+
+
+def wheel(name: str) -> Path:
+    (found,) = WHEELS.glob(f"{name.replace('-', '_')}-*.whl")
+    return found
+
+
+def install(venv: Path, case: Case, group: str | None) -> None:
+    run(uv(), "venv", "--quiet", "--clear", "--python", sys.executable, venv)
+    # --no-sources: a distribution from the workspace must not take the place of a wheel
+    command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--no-sources"]
+    command += ["--python", venv_python(venv), "--constraints", constraints()]
+    for name in case.wheels:
+        command.append(f"{wheel(name)}{case.extras if name == 'ember-core' else ''}")
+    for name in case.editable:
+        command += ["--editable", ROOT / "packages" / name]
+    if group is not None:
+        command += ["--group", f"pyproject.toml:{group}"]
+    run(*command)
+
+
+def smoke(venv: Path, case: Case) -> bool:
+    """Run the case's script away from the checkout, seeing nothing but the environment."""
+    script, *arguments = case.smoke
+    command = [str(venv_python(venv)), "-I", str(SMOKE / script), *arguments]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("EMBER_")}
+    env["PATH"] = str(venv / SCRIPTS) + os.pathsep + env.get("PATH", "")
+    result = subprocess.run(command, cwd=WORK, env=env, stdin=subprocess.DEVNULL)
+    return result.returncode == 0
+
+
+def suite(venv: Path, backend: str) -> bool:
+    """The tests of the core and of one backend, against the installed wheels."""
+    folders = ["packages/ember-core/tests", f"packages/ember-backend-{backend}/tests"]
+    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [folder for folder in folders if (ROOT / folder).exists()]
+    env = environment() | {"EMBER_TEST_BACKENDS": backend}
+    result = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
+    return result.returncode == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--suite", action="store_true", help="run the tests of a backend as well")
+    options = parser.parse_args()
+    unknown = [name for name in options.cases if name not in CASES]
+    if unknown:
+        parser.error(f"no case {', '.join(unknown)}; there are {', '.join(CASES)}")
+
+    print("building the wheels", flush=True)
+    build()
+    failed = []
+    for name in options.cases or CASES:
+        case, venv, start = CASES[name], WORK / "envs" / name, time.perf_counter()
+        install(venv, case, None)
+        passed = smoke(venv, case)
+        if passed and options.suite and name in ("numpy", "torch", "mlx"):
+            install(venv, case, "test")
+            passed = suite(venv, name)
+        seconds = time.perf_counter() - start
+        print(f"{'ok    ' if passed else 'FAILED'} {name} ({seconds:.1f} s)", flush=True)
+        if not passed:
+            failed.append(name)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
