@@ -11,8 +11,8 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this is what an older Python must be told
     sys.exit(
-        "Ember needs Python 3.11 or newer; %s is %d.%d. Name another one: make PYTHON=python3.11 ..."
-        % ((sys.executable,) + sys.version_info[:2])  # noqa: UP031
+        f"Ember needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}. "
+        "Name another: make PYTHON=python3.11 ..."
     )
 
 import hashlib

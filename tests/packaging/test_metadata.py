@@ -4,6 +4,7 @@ import re
 from importlib.metadata import distribution, entry_points
 
 import pytest
+
 from ._distributions import NAMES, PACKAGES, project
 
 LIGHT = {

@@ -4,6 +4,7 @@ import importlib
 import zipfile
 
 import pytest
+
 from ._distributions import NAMES, OWN, PACKAGES, source
 
 NAMESPACES = ("ember_ml", "ember_ml/backend")

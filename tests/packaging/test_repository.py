@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from ._distributions import ROOT
 
 HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"))]
