@@ -1,0 +1,112 @@
+"""What counts as a stage, what it is called, and how it is applied to an item."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ember_ml.backend.errors import ArgumentError
+
+from ._errors import StageError
+
+
+class Transformer(Protocol):
+    """An object that transforms without being callable, as scikit-learn's do."""
+
+    @property
+    def transform(self) -> Callable[[Any], Any]: ...
+
+
+StageLike = Callable[[Any], Any] | Transformer
+Where = Literal["thread", "inline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One named step of a pipeline.
+
+    Attributes:
+        pipeline: Name of the pipeline that the stage belongs to.
+        name: Name of the stage, unique in its pipeline.
+        call: What is applied to each item.
+        where: ``"inline"`` in the caller's thread, ``"thread"`` in a worker thread.
+    """
+
+    pipeline: str
+    name: str
+    call: Callable[[Any], Any]
+    where: Where = "inline"
+
+    def apply(self, item: Any) -> Any:
+        """Apply the stage to one item.
+
+        Raises:
+            StageError: If the stage raises.
+        """
+        try:
+            return self.call(item)
+        except Exception as error:
+            failure = self.failure(item, error)
+            raise failure from failure.cause
+
+    def failure(self, item: Any, error: Exception) -> StageError:
+        """The `StageError` for ``error``, which the stage raised on ``item``.
+
+        A failure inside a nested pipeline is told once, with the path to its stage, not once per
+        level.
+        """
+        if isinstance(error, StageError):
+            return StageError(self.pipeline, f"{self.name}/{error.stage}", error.item, error.cause)
+        return StageError(self.pipeline, self.name, item, error)
+
+
+def callable_of(stage: StageLike, where: str) -> Callable[[Any], Any]:
+    """What to call for ``stage``: the object itself, else its ``transform``.
+
+    Raises:
+        ArgumentError: If ``stage`` is neither callable nor has a ``transform`` method, or if it yields
+            several results for one item.
+    """
+    if inspect.isasyncgenfunction(stage):
+        raise ArgumentError(
+            f"{where}: {stage!r} is an asynchronous generator, and a stage has one result for an item; "
+            "return a list, or make it the source of a stream"
+        )
+    if callable(stage):
+        return stage
+    transform = getattr(stage, "transform", None)
+    if callable(transform):
+        return transform  # type: ignore[no-any-return]
+    problem = (
+        f"{where}: {stage!r} is not a stage: it is neither callable nor has a transform method"
+    )
+    if hasattr(stage, "fit_transform"):
+        problem += (
+            ". It has a fit_transform, but that would fit it anew on every run; "
+            "if you want that, add the method: add_stage(obj.fit_transform)"
+        )
+    raise ArgumentError(problem)
+
+
+def name_of(stage: StageLike) -> str:
+    """A readable name for ``stage``: of the function, the method, the pipeline or the class."""
+    while isinstance(stage, functools.partial):
+        stage = stage.func
+    if inspect.ismethod(stage):
+        return f"{name_of(type(stage.__self__))}.{stage.__name__}"
+    own = getattr(stage, "name", None)
+    if not isinstance(own, str):
+        own = getattr(stage, "__name__", None)
+    if not isinstance(own, str) or not own:
+        own = type(stage).__name__
+    return "lambda" if own == "<lambda>" else own
+
+
+def is_async(call: Callable[[Any], Any]) -> bool:
+    """Whether ``call`` is an ``async def``, or an object whose ``__call__`` is one."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)

@@ -1,0 +1,196 @@
+"""A bounded queue for one reader, with a choice of what happens when it is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+from ember_ml.backend.errors import InvalidValueError
+
+from .._errors import MailboxClosed, MailboxFull, UsageError
+
+T = TypeVar("T")
+Overflow = Literal["block", "fail", "drop_new", "drop_old"]
+
+
+class Mailbox(Generic[T]):
+    """A bounded first-in, first-out queue for one reader and any number of senders on one loop.
+
+    When it is full, the overflow policy decides what `put` does:
+
+    - ``"block"``: wait for room; those who wait get it in the order in which they came;
+    - ``"fail"``: raise `MailboxFull`;
+    - ``"drop_new"``: drop the item that does not fit;
+    - ``"drop_old"``: drop the item that has waited longest.
+
+    Args:
+        name: What errors call the mailbox.
+        capacity: How many items may wait.
+        overflow: The overflow policy.
+        on_drop: Called with each item that the policy drops.
+
+    Raises:
+        InvalidValueError: If ``capacity`` is less than 1 or ``overflow`` is unknown.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     dropped = []
+        ...     box = Mailbox(capacity=2, overflow="drop_old", on_drop=dropped.append)
+        ...     for item in "abc":
+        ...         await box.put(item)
+        ...     return await box.get(), await box.get(), dropped
+        >>> asyncio.run(main())
+        ('b', 'c', ['a'])
+    """
+
+    def __init__(
+        self,
+        name: str = "mailbox",
+        *,
+        capacity: int = 1024,
+        overflow: Overflow = "block",
+        on_drop: Callable[[T], Any] | None = None,
+    ) -> None:
+        if capacity < 1:
+            raise InvalidValueError(f"{name}: capacity must be at least 1, got {capacity!r}")
+        if overflow not in get_args(Overflow):
+            raise InvalidValueError(
+                f"{name}: overflow must be one of {', '.join(get_args(Overflow))}, got {overflow!r}"
+            )
+        self.name = name
+        self.capacity = capacity
+        self.overflow: Overflow = overflow
+        self.on_drop = on_drop
+        self._items: deque[T] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._senders: deque[asyncio.Future[None]] = deque()
+        self._granted = (
+            0  # room promised to senders that were woken and have not put their item yet
+        )
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room that is not promised to a sender that waited for it."""
+        # While a woken sender has not come back, a newcomer queues behind it even if there is room
+        # for both.
+        return self._granted > 0 or len(self._items) >= self.capacity
+
+    @property
+    def closed(self) -> bool:
+        """Whether the mailbox refuses new items."""
+        return self._closed
+
+    @property
+    def blocks(self) -> bool:
+        """Whether `put` would wait now."""
+        return self.overflow == "block" and self.full and not self._closed
+
+    async def put(self, item: T) -> None:
+        """Queue ``item``, or do what the overflow policy says.
+
+        If this is cancelled, ``item`` is not queued.
+
+        Raises:
+            MailboxClosed: If the mailbox is closed, or is closed while this waits for room.
+            MailboxFull: If the mailbox is full and its policy is ``"fail"``.
+        """
+        if not self._closed and self.full:
+            if self.overflow == "block":
+                await self._room()
+            elif self.overflow == "fail":
+                raise MailboxFull(
+                    f"{self.name} is full: {self.capacity} messages wait; "
+                    "give it a larger capacity or another overflow policy than 'fail'"
+                )
+            elif self.overflow == "drop_old":
+                self._drop(self._items.popleft())
+            else:
+                self._drop(item)
+                return
+        if self._closed:
+            raise MailboxClosed(f"{self.name} is closed and takes no more messages")
+        self._items.append(item)
+        self._wake_reader()
+
+    async def get(self) -> T:
+        """Take the item that has waited longest, or wait for one.
+
+        If this is cancelled, no item is taken.
+
+        Raises:
+            MailboxClosed: If the mailbox is closed and empty.
+            UsageError: If another reader waits already.
+        """
+        if self._reader is not None:
+            raise UsageError(
+                f"{self.name} has a reader that waits for a message; a mailbox serves one reader"
+            )
+        while not self._items:
+            if self._closed:
+                raise MailboxClosed(f"{self.name} is closed and empty")
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        item = self._items.popleft()
+        self._grant()
+        return item
+
+    def take_all(self) -> list[T]:
+        """Take all items at once, the one that has waited longest first."""
+        items = list(self._items)
+        self._items.clear()
+        self._grant()
+        return items
+
+    def close(self) -> None:
+        """Refuse new items, those of waiting senders included. What is queued can still be read."""
+        self._closed = True
+        while self._senders:
+            turn = self._senders.popleft()
+            if not turn.done():
+                turn.set_exception(
+                    MailboxClosed(f"{self.name} was closed while a sender waited for room")
+                )
+        self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def _drop(self, item: T) -> None:
+        if self.on_drop is not None:
+            self.on_drop(item)
+
+    async def _room(self) -> None:
+        """Wait for this sender's turn and for room."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._senders.append(turn)
+        self._grant()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                if turn in self._senders:
+                    self._senders.remove(turn)
+            elif turn.exception() is None:  # cancelled after its turn had come: pass the room on
+                self._granted -= 1
+                self._grant()
+            raise
+        self._granted -= 1
+
+    def _grant(self) -> None:
+        """Give what room there is to the senders that wait, first come, first served."""
+        while self._senders and self._granted + len(self._items) < self.capacity:
+            turn = self._senders.popleft()
+            if not turn.done():
+                self._granted += 1
+                turn.set_result(None)

@@ -1,0 +1,262 @@
+import asyncio
+import inspect
+import threading
+from contextlib import aclosing
+
+import pytest
+
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
+from ember_ml.pipeline import AsyncPipeline, StageError
+
+
+def stages(*callables):
+    pipeline = AsyncPipeline("p")
+    for call in callables:
+        pipeline.add_stage(call, where=None if inspect.iscoroutinefunction(call) else "inline")
+    return pipeline
+
+
+async def collect(stream, seen=None):
+    seen = [] if seen is None else seen
+    async for item in stream:
+        seen.append(item)
+    return seen
+
+
+async def numbers(n):
+    for number in range(n):
+        yield number
+
+
+async def increment(x):
+    await asyncio.sleep(0)
+    return x + 1
+
+
+def other_tasks():
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        [0, 1, 2, 3],
+        range(4),
+        (0, 1, 2, 3),
+        {0: "a", 1: "b", 2: "c", 3: "d"},
+        iter([0, 1, 2, 3]),
+        (x for x in range(4)),
+        numbers(4),
+    ],
+    ids=["list", "range", "tuple", "dict", "iterator", "generator", "asynchronous"],
+)
+async def test_every_kind_of_iterable_is_a_source(source):
+    pipeline = AsyncPipeline("p").add_stage(increment).add_stage(lambda x: 10 * x)
+    assert await collect(pipeline.stream(source)) == [10, 20, 30, 40]
+    assert other_tasks() == set()
+
+
+@pytest.mark.parametrize("n", [0, 1, 500])
+async def test_an_empty_pipeline_and_a_small_buffer_pass_everything_on(n):
+    assert await collect(AsyncPipeline("p").stream(range(n), buffer=1)) == list(range(n))
+
+
+async def test_order_is_kept_when_a_later_item_is_read_early():
+    three_was_read = asyncio.Event()
+
+    async def source():
+        for number in range(4):
+            if number == 3:
+                three_was_read.set()
+            yield number
+
+    async def hold_the_first(x):
+        if x == 0:
+            await asyncio.wait_for(three_was_read.wait(), timeout=30)
+        return x
+
+    assert await collect(stages(hold_the_first).stream(source())) == [0, 1, 2, 3]
+
+
+async def test_stages_overlap():
+    second_started = asyncio.Event()
+
+    async def first(x):
+        if x == 1:
+            # ends only if the second stage has item 0 in hand at the same time
+            await asyncio.wait_for(second_started.wait(), timeout=30)
+        return x
+
+    async def second(x):
+        second_started.set()
+        return x
+
+    assert await collect(stages(first, second).stream(range(2))) == [0, 1]
+
+
+async def test_a_consumer_that_waits_holds_the_source_back():
+    read = []
+
+    async def source():
+        for number in range(1000):
+            read.append(number)
+            yield number
+
+    async with aclosing(stages(increment, increment).stream(source(), buffer=2)) as stream:
+        assert await anext(stream) == 2
+        for _ in range(200):
+            await asyncio.sleep(0)
+        # one item yielded; per queue 2, in 3 queues; 1 in the hands of the source and of each stage
+        assert len(read) == 1 + 3 * 2 + 3
+
+
+async def test_a_blocking_source_is_read_in_a_thread():
+    release = threading.Event()
+
+    def source():
+        yield release.wait(timeout=30)
+
+    stream = AsyncPipeline("p").stream(source())
+    first = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    release.set()
+    assert await first is True
+    await stream.aclose()
+
+
+async def test_items_before_the_one_that_failed_come_out_first():
+    def fail_on_three(x):
+        if x == 3:
+            raise KeyError(x)
+        return x
+
+    seen = []
+    with pytest.raises(StageError) as caught:
+        await collect(stages(fail_on_three, increment).stream(range(10)), seen)
+    assert seen == [1, 2, 3]
+    assert (caught.value.stage, caught.value.item) == ("fail_on_three", 3)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert other_tasks() == set()
+
+
+async def test_a_failure_cancels_and_awaits_the_stages_before():
+    second_item_in_first = asyncio.Event()
+    cleaned = []
+
+    async def first(x):
+        if x == 1:
+            second_item_in_first.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                cleaned.append(x)
+        return x
+
+    async def second(x):
+        await second_item_in_first.wait()
+        raise KeyError(x)
+
+    with pytest.raises(StageError):
+        await collect(stages(first, second).stream(range(5)))
+    assert cleaned == [1]
+    assert other_tasks() == set()
+
+
+async def test_an_error_of_the_source_is_raised_unchanged_after_the_items_before():
+    async def source():
+        yield 1
+        yield 2
+        raise OSError("disk")
+
+    seen = []
+    with pytest.raises(OSError, match="disk"):
+        await collect(stages(increment).stream(source()), seen)
+    assert seen == [2, 3]
+    assert other_tasks() == set()
+
+
+async def test_an_error_of_a_plain_source_is_raised_too():
+    def source():
+        yield 1
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        await collect(stages(increment).stream(source()))
+
+
+async def test_a_stage_that_ends_in_a_cancellation_of_its_own_does_not_hang_the_stream():
+    async def cancelled(x):
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(collect(stages(cancelled, increment).stream(range(3))), timeout=30)
+    assert other_tasks() == set()
+
+
+async def test_abandoning_the_stream_cancels_the_stages_and_closes_the_source():
+    ended = []
+
+    async def source():
+        try:
+            for number in range(1000):
+                yield number
+        finally:
+            ended.append("source")
+
+    async def stage(x):
+        try:
+            if x > 0:
+                await asyncio.Event().wait()
+            return x
+        finally:
+            if x > 0:
+                ended.append("stage")
+
+    async with aclosing(stages(stage).stream(source(), buffer=1)) as stream:
+        async for item in stream:
+            assert item == 0
+            break
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert sorted(ended) == ["source", "stage"]
+    assert other_tasks() == set()
+
+
+async def test_cancelling_the_consumer_cancels_the_stages():
+    entered = asyncio.Event()
+    ended = []
+
+    async def stage(x):
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(x)
+
+    consumer = asyncio.create_task(collect(stages(stage).stream([7])))
+    await entered.wait()
+    consumer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    assert ended == [7]
+    assert other_tasks() == set()
+
+
+async def test_streams_can_be_joined():
+    first, second = stages(increment), stages(lambda x: -x)
+    joined = second.stream(first.stream(range(100)))
+    async with aclosing(joined):
+        assert [await anext(joined) for _ in range(3)] == [-1, -2, -3]
+    assert other_tasks() == set()
+
+
+async def test_the_source_must_be_iterable():
+    with pytest.raises(ArgumentError, match="must be iterable, got 3"):
+        AsyncPipeline("p").stream(3)
+
+
+@pytest.mark.parametrize("buffer", [0, -1])
+async def test_the_buffer_holds_at_least_one_item(buffer):
+    with pytest.raises(InvalidValueError, match=f"at least 1, got {buffer}"):
+        AsyncPipeline("p").stream([], buffer=buffer)
