@@ -1,0 +1,35 @@
+"""One fixture for every test that must hold on each engine: ``backend``.
+
+It takes the name of each installed backend in turn, which is current while the test runs.
+``EMBER_TEST_BACKENDS=numpy,torch`` restricts it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from ember_ml.backend.registry import list_backends, use_backend
+
+
+def _names() -> list[str]:
+    installed = [info.name for info in list_backends() if info.name in ("numpy", "torch", "mlx")]
+    wanted = os.environ.get("EMBER_TEST_BACKENDS")
+    if not wanted:
+        return installed
+    names = wanted.split(",")
+    missing = sorted(set(names) - set(installed))
+    if missing:
+        raise pytest.UsageError(
+            f"EMBER_TEST_BACKENDS names {missing}, and only {installed} are installed"
+        )
+    return names
+
+
+@pytest.fixture(params=_names())
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name of the backend that is current during the test."""
+    with use_backend(request.param):
+        yield request.param

@@ -1,0 +1,140 @@
+"""The NumPy backend: facts, conversions, indexing and transforms."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from ember_ml.backend import dtypes
+from ember_ml.backend.errors import DeviceError
+from ember_ml.backend.protocol import Backend
+
+from . import _creation, _elementwise, _fused, _linalg, _reduce, _shape
+
+__all__ = ["NumpyBackend"]
+
+#: Ufuncs take a Python scalar on either side.
+_SCALAR = frozenset(
+    name for name, value in vars(_elementwise).items()
+    if isinstance(value, np.ufunc) and value.nin == 2
+)  # fmt: skip
+
+
+class NumpyBackend(Backend):
+    """Ember on NumPy. Gradients are autograd's; ``vmap`` loops; ``compile`` does nothing."""
+
+    name = "numpy"
+    capabilities = frozenset({"grad", "vmap", "float64", "complex128"})
+    array_type = np.ndarray
+    array_types = (np.ndarray, np.generic)
+    dtypes = {d: np.dtype(d.name) for d in dtypes.DTYPES.values() if d.name != "bfloat16"}
+    modules: tuple[ModuleType, ...] = (_fused, _elementwise, _creation, _shape, _reduce, _linalg)
+    scalar_left = scalar_right = _SCALAR
+
+    def __init__(self) -> None:
+        self._tracers: dict[Backend, Backend] = {}
+
+    # -- facts ----------------------------------------------------------------------------
+
+    def engine_version(self):
+        return np.__version__
+
+    def devices(self):
+        return ["cpu"]
+
+    def device_of(self, x, /):
+        return "cpu"
+
+    # -- conversions ----------------------------------------------------------------------
+
+    def asnative(self, x, /):
+        return np.asarray(x)
+
+    def from_python(self, data, /, *, dtype, device=None):
+        return np.array(data, dtype)
+
+    def to_python(self, x, /):
+        return x.tolist()
+
+    def from_buffer(self, data, /, *, dtype, shape, device=None):
+        # The copy makes it writable, and the caller's memory his own.
+        return np.frombuffer(data, dtype).reshape(shape).copy()
+
+    def to_buffer(self, x, /):
+        return memoryview(np.ascontiguousarray(x)).cast("B") if x.size else b""
+
+    def to_numpy(self, x, /):
+        return x
+
+    def from_dlpack(self, x, /, *, device=None, copy=None):
+        if isinstance(x, np.ndarray | np.generic):
+            return np.array(x) if copy else np.asarray(x)
+        return np.from_dlpack(x, copy=copy)
+
+    def to_device(self, x, device, /):
+        if device != "cpu":
+            raise DeviceError(f"NumPy has one device, 'cpu', not {device!r}")
+        return x
+
+    # -- indexing -------------------------------------------------------------------------
+
+    def getitem(self, x, key, /):
+        return x[key]
+
+    def setitem(self, x, key, value, /):
+        if not x.flags.writeable:
+            x = np.array(x)
+        x[key] = value
+        return x
+
+    # -- random numbers -------------------------------------------------------------------
+
+    def native_generator(self, seed, device, /):
+        return np.random.Generator(np.random.Philox(seed))
+
+    def random_bits(self, state, shape, /, *, dtype, device=None):
+        return state.integers(0, 2**32, shape, dtype)
+
+    def random_uniform(self, state, shape, /, *, dtype, device=None):
+        return self._floats(state.random, shape, dtype)
+
+    def random_normal(self, state, shape, /, *, dtype, device=None):
+        return self._floats(state.standard_normal, shape, dtype)
+
+    @staticmethod
+    def _floats(draw, shape, dtype):
+        direct = dtype in (np.float32, np.float64)
+        return np.asarray(draw(shape, dtype) if direct else draw(shape, np.float32).astype(dtype))
+
+    # -- transforms -----------------------------------------------------------------------
+
+    def tracer(self, base: Backend) -> Backend:
+        """The backend of tensors of ``base`` while their gradient is taken."""
+        from ._tracer import Tracer
+
+        if base not in self._tracers:
+            modules = (_elementwise, _creation, _shape, _reduce, _linalg)
+            self._tracers[base] = Tracer(base, self, modules)
+        return self._tracers[base]
+
+    def value_and_grad(self, function, /):
+        from ._tracer import differentiate
+
+        return differentiate(function, self.tracer(self))
+
+    def vmap(self, function, /, *, in_axes, out_axes):
+        def mapped(*arrays):
+            (size,) = {
+                a.shape[axis] for a, axis in zip(arrays, in_axes, strict=True) if axis is not None
+            }
+            rows = [
+                function(*[
+                    a if axis is None else np.take(a, i, axis)
+                    for a, axis in zip(arrays, in_axes, strict=True)
+                ])
+                for i in range(size)
+            ]  # fmt: skip
+            return [np.stack(column, out_axes) for column in zip(*rows, strict=True)]
+
+        return mapped

@@ -1,0 +1,211 @@
+"""Gradients: the backend that tensors belong to while NumPy is differentiated by `autograd`.
+
+Plain calls never see autograd. While a gradient is taken, the traced tensors belong to a second
+backend whose operations are the same functions with ``autograd.numpy`` in the place of ``numpy``,
+and autograd primitives, with vector-Jacobian products of their own, for the fused ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import FunctionType, ModuleType, SimpleNamespace
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import VJPNode, add_outgrads
+from autograd.extend import defvjp, primitive
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.tracer import isbox, new_box, trace_stack
+from autograd.util import toposort
+
+from ember_ml.backend.protocol import Backend
+
+from . import _fused
+
+__all__ = ["Tracer", "differentiate"]
+
+
+def _traced(module: ModuleType) -> Any:
+    """The functions of ``module`` with ``autograd.numpy`` in the place of ``numpy``."""
+    names: dict[str, Any] = {**vars(module), "np": anp}
+    for name, value in vars(module).items():
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            copy = FunctionType(
+                value.__code__, names, name, value.__defaults__, value.__closure__
+            )
+            copy.__kwdefaults__ = value.__kwdefaults__
+            names[name] = copy
+        elif isinstance(value, np.ufunc):
+            names[name] = getattr(anp, value.__name__, value)
+    names.update(OWN)
+    return SimpleNamespace(**names)
+
+
+def _primitive(function: Callable[..., Any], *vjps: Callable[..., Any]) -> Callable[..., Any]:
+    traced = primitive(function)
+    defvjp(traced, *vjps)
+    return traced  # type: ignore[no-any-return]
+
+
+@primitive
+def _assigned(x, key, value):
+    result = np.array(x)
+    result[key] = value
+    return result
+
+
+def _value_vjp(answer, x, key, value):
+    shape = np.shape(value)
+
+    def vjp(g):
+        part = g[key]
+        extra = part.ndim - len(shape)
+        part = anp.sum(part, axis=tuple(range(extra))) if extra else part
+        axes = tuple(i for i, n in enumerate(shape) if n == 1 and part.shape[i] != 1)
+        return anp.sum(part, axis=axes, keepdims=True) if axes else part
+
+    return vjp
+
+
+defvjp(
+    _assigned,
+    lambda answer, x, key, value: lambda g: _assigned(g, key, np.zeros((), g.dtype)),
+    None,
+    _value_vjp,
+)
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+#: Functions that autograd lacks.
+OWN: dict[str, Any] = {
+    "erf": _primitive(
+        lambda x: np.asarray(_erf(x), dtype=x.dtype),
+        lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi)) * anp.exp(-x * x),
+    ),
+    "broadcast_to": _primitive(
+        lambda x, shape: np.broadcast_to(x, shape),
+        lambda answer, x, shape: lambda g: _summed(g, np.shape(x)),
+    ),
+    "stop_gradient": lambda x: _plain(x),
+}
+
+
+def _plain(x: Any) -> Any:
+    while isbox(x):
+        x = x._value
+    return x
+
+
+def _summed(g: Any, shape: tuple[int, ...]) -> Any:
+    extra = g.ndim - len(shape)
+    g = anp.sum(g, axis=tuple(range(extra))) if extra else g
+    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+    return anp.sum(g, axis=axes, keepdims=True) if axes else g
+
+
+class Tracer(Backend):
+    """NumPy under autograd.
+
+    Args:
+        base: the backend whose arrays are traced; a tracer itself for a gradient within one.
+        plain: NumPy's own backend.
+    """
+
+    name = "numpy"
+    array_type = ArrayBox
+    array_types = (np.ndarray, ArrayBox)
+
+    def __init__(self, base: Backend, plain: Backend, modules: tuple[ModuleType, ...]) -> None:
+        self.base = base
+        self.plain = plain
+        self.dtypes = plain.dtypes
+        self.capabilities = plain.capabilities
+        self.scalar_left = plain.scalar_left
+        self.scalar_right = plain.scalar_right
+        self.traced = [_traced(module) for module in modules]
+        # A gradient of a gradient differentiates the products too, and those of the fused
+        # operations are written for arrays: there the composed bodies are traced instead.
+        if base is plain:
+            self.traced.append(
+                SimpleNamespace(
+                    **{
+                        name: _primitive(getattr(_fused, name), *vjps)
+                        for name, vjps in _fused.VJPS.items()
+                    }
+                )
+            )
+        self.modules = tuple(self.traced)  # type: ignore[arg-type]
+        for name in (
+            "devices", "device_of", "engine_version", "from_python", "from_buffer", "from_dlpack",
+            "to_device",
+        ):  # fmt: skip
+            setattr(self, name, getattr(plain, name))
+
+    def asnative(self, x, /):
+        return x if isbox(x) or isinstance(x, np.ndarray) else np.asarray(x)
+
+    def to_python(self, x, /):
+        return _plain(x).tolist()
+
+    def to_numpy(self, x, /):
+        return _plain(x)
+
+    def to_buffer(self, x, /):
+        return self.plain.to_buffer(np.asarray(_plain(x)))
+
+    def getitem(self, x, key, /):
+        return x[key]
+
+    def setitem(self, x, key, value, /):
+        return _assigned(x, key, value)
+
+    def value_and_grad(self, function, /):
+        return differentiate(function, self._inner())
+
+    def _inner(self) -> Tracer:
+        return self.plain.tracer(self)  # type: ignore[attr-defined, no-any-return]
+
+    def vmap(self, function, /, *, in_axes, out_axes):
+        return self.plain.vmap(function, in_axes=in_axes, out_axes=out_axes)
+
+
+def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[..., Any]:
+    """`Backend.value_and_grad` by one backward pass to all the arrays at once."""
+
+    def run(arrays: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+        with trace_stack.new_trace() as trace:
+            roots = [VJPNode.new_root() for _ in arrays]
+            boxes = [new_box(x, trace, node) for x, node in zip(arrays, roots, strict=True)]
+            result, extra = function(boxes, tracer)
+
+            def lower(x: Any) -> Any:
+                return x._value if isbox(x) and x._trace == trace else x
+
+            end = result._node if isbox(result) and result._trace == trace else None
+            value, extra = lower(result), [lower(x) for x in extra]
+        found = {} if end is None else _backward(np.ones_like(_plain(value)), end, roots)
+        gradients = [
+            found[node] if node in found else np.zeros(np.shape(x), _plain(x).dtype)
+            for node, x in zip(roots, arrays, strict=True)
+        ]
+        return value, gradients, extra
+
+    return run
+
+
+def _backward(g: Any, end: Any, roots: list[Any]) -> dict[Any, Any]:
+    """The gradients at ``roots``: autograd's backward pass, kept for several roots."""
+    gradients = {end: (g, False)}
+    wanted = set(roots)
+    found = {}
+    for node in toposort(end):
+        outgrad = gradients.pop(node)
+        if node in wanted:
+            found[node] = outgrad[0]
+            continue
+        for parent, ingrad in zip(node.parents, node.vjp(outgrad[0]), strict=True):
+            gradients[parent] = add_outgrads(gradients.get(parent), ingrad)
+    return found
+
+

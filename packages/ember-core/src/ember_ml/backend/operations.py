@@ -1,0 +1,94 @@
+"""The table of operations: what `ember_ml.nn.tensor` declares and backends supply.
+
+`Operation` is the record that one declaration leaves. The registry reads the table to say
+what a backend owes; the kit reads it to know what to test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from .dtypes import DType
+
+__all__ = ["OPERATIONS", "Accepts", "Operation", "Result", "Role"]
+
+#: What a parameter is: one tensor, a tensor or None, a sequence of tensors, a number or a tensor
+#: with no dimensions, a dtype, a shape, a device, or anything else.
+Role: TypeAlias = Literal[
+    "tensor", "optional", "tensors", "scalar", "dtype", "shape", "device", "plain"
+]
+
+#: The dtypes an operation is defined for. ``floating`` and ``inexact`` (floating or complex)
+#: take integers too and compute in the default floating dtype.
+Accepts: TypeAlias = Literal[
+    "any", "numeric", "real", "integer", "bits", "bool", "floating", "inexact", "complex"
+]
+
+#: The dtype of the result: the operands' own, ``bool``, or to be read off the native result.
+Result: TypeAlias = Literal["same", "bool", "read"]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation, as declared.
+
+    Attributes:
+        name: public name, ``"matmul"`` or ``"linalg.qr"``.
+        key: the name under which a backend supplies it, ``"matmul"``, ``"linalg_qr"``.
+        body: the definition of a composed operation; None for a primitive.
+        roles: what each parameter is, in the order of the signature.
+        promoted: names of the tensor parameters that are brought to one dtype.
+        check: says what is wrong with the shapes, or None: ``check(shapes, arguments)``.
+    """
+
+    name: str
+    key: str
+    signature: inspect.Signature
+    roles: dict[str, Role]
+    promoted: tuple[str, ...]
+    accepts: Accepts
+    result: Result
+    returns: str
+    default_dtype: DType | Callable[..., DType] | None
+    check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None
+    body: Callable[..., Any] | None
+    doc: str = field(repr=False, default="")
+
+    @property
+    def primitive(self) -> bool:
+        """Whether every backend must supply it."""
+        return self.body is None
+
+    def of_role(self, *roles: Role) -> list[str]:
+        """Names of the parameters that have one of ``roles``."""
+        return [name for name, role in self.roles.items() if role in roles]
+
+    def accepts_dtype(self, dtype: DType) -> bool:
+        """Whether the operation is defined for ``dtype`` as it is, without a conversion."""
+        kind = dtype.kind
+        match self.accepts:
+            case "any":
+                return True
+            case "numeric":
+                return kind != "bool"
+            case "real":
+                return kind not in ("bool", "complex")
+            case "integer":
+                return kind in ("signed", "unsigned")
+            case "bits":
+                return kind in ("bool", "signed", "unsigned")
+            case "bool":
+                return kind == "bool"
+            case "floating":
+                return kind == "float"
+            case "inexact":
+                return kind in ("float", "complex")
+            case "complex":
+                return kind == "complex"
+
+
+#: Every operation by key, in the order of declaration.
+OPERATIONS: dict[str, Operation] = {}

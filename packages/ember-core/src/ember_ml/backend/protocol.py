@@ -1,0 +1,201 @@
+"""What an engine must offer to be a backend of Ember.
+
+A backend is one object, registered by its distribution under the entry-point group
+``ember_ml.backends``. It offers functions over *native* arrays, under the names and with the
+signatures of the operations (`ember_ml.nn.tensor`), and the few facts and conversions below.
+It never sees an EmberTensor, a tensor-like, or two dtypes to reconcile: the core lifts,
+promotes and checks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, ClassVar, TypeAlias
+
+from .dtypes import DType
+from .errors import UnsupportedError
+
+__all__ = ["API_VERSION", "CAPABILITIES", "Backend", "Native"]
+
+API_VERSION = 1
+
+#: A native array: the core treats it as opaque.
+Native: TypeAlias = Any
+
+CAPABILITIES: Mapping[str, str] = {
+    "grad": "gradients (value_and_grad)",
+    "vmap": "vectorising a function over an axis",
+    "compile": "compiling a function into one program",
+    "float64": "64-bit floating point on the default device",
+    "complex128": "complex numbers of 128 bits",
+    "bfloat16": "the bfloat16 dtype",
+}
+
+
+class Backend:
+    """Base class of backends: subclass it, fill in the class attributes and the conversions.
+
+    Operations are looked up on the object itself and then in ``modules``, by name. One that
+    the core declares without a body (a primitive) must be found; one with a body is
+    overridden when it is found.
+    """
+
+    name: ClassVar[str]
+    api_version: ClassVar[int] = API_VERSION
+    #: Which of `CAPABILITIES` the engine has.
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    #: The exact class of the engine's ordinary arrays: results of another class pass `asnative`.
+    array_type: ClassVar[type]
+    #: Every class that counts as a native array of this engine, tracers included.
+    array_types: ClassVar[tuple[type, ...]]
+    #: Ember's dtypes that the engine has, with the engine's own.
+    dtypes: ClassVar[Mapping[DType, Any]]
+    #: Where the operations are, besides the object itself.
+    modules: ClassVar[tuple[ModuleType, ...]] = ()
+    #: Operations whose engine function takes a Python scalar in place of the second array ...
+    scalar_right: ClassVar[frozenset[str]] = frozenset()
+    #: ... and in place of the first.
+    scalar_left: ClassVar[frozenset[str]] = frozenset()
+    #: For a tracer that a backend makes to take gradients: the backend that it traces.
+    base: Backend | None = None
+
+    # -- facts --------------------------------------------------------------------------
+
+    def engine_version(self) -> str:
+        """Version of the engine, ``"2.13.0"``."""
+        raise NotImplementedError
+
+    def devices(self) -> list[str]:
+        """Devices that tensors can be put on, the default one first."""
+        raise NotImplementedError
+
+    def device_of(self, x: Native, /) -> str:
+        """Name of the device that ``x`` is on."""
+        raise NotImplementedError
+
+    def advice(self) -> str | None:
+        """What would make this build of the engine faster, or None."""
+        return None
+
+    # -- conversions --------------------------------------------------------------------
+
+    def asnative(self, x: Any, /) -> Native:
+        """``x`` as an ordinary array, where the engine returned something else (a scalar)."""
+        return x
+
+    def from_python(self, data: Any, /, *, dtype: Any, device: str | None) -> Native:
+        """An array of native ``dtype`` from a Python scalar or rectangular nested lists."""
+        raise NotImplementedError
+
+    def to_python(self, x: Native, /) -> Any:
+        """Nested lists of Python scalars; a Python scalar for a 0-d array."""
+        raise NotImplementedError
+
+    def from_buffer(
+        self, data: Any, /, *, dtype: Any, shape: Sequence[int], device: str | None
+    ) -> Native:
+        """A new array from the bytes of a C-contiguous buffer in native byte order."""
+        raise NotImplementedError
+
+    def to_buffer(self, x: Native, /) -> Any:
+        """The elements in C order as an object with the buffer protocol."""
+        raise NotImplementedError
+
+    def to_numpy(self, x: Native, /) -> Any:
+        """A `numpy.ndarray`, sharing memory where the engine can."""
+        raise NotImplementedError
+
+    def from_dlpack(self, x: Any, /, *, device: str | None, copy: bool | None) -> Native:
+        """An array from any object with ``__dlpack__``, sharing memory where possible."""
+        raise NotImplementedError
+
+    def to_device(self, x: Native, device: str, /) -> Native:
+        """``x`` on ``device``."""
+        raise NotImplementedError
+
+    def synchronize(self, *arrays: Native) -> None:
+        """Wait until ``arrays`` hold their values (lazy and asynchronous engines)."""
+
+    # -- indexing -----------------------------------------------------------------------
+
+    def getitem(self, x: Native, key: tuple[Any, ...], /) -> Native:
+        """``x[key]`` for integers within range, slices, None, Ellipsis and native integer arrays.
+
+        Boolean masks have been turned into integer arrays by the core.
+        """
+        raise NotImplementedError
+
+    def setitem(self, x: Native, key: tuple[Any, ...], value: Any, /) -> Native:
+        """The array that ``x`` becomes with ``x[key] = value``: ``x`` itself, or a new one.
+
+        ``value`` is a native array of the dtype of ``x`` that broadcasts to ``x[key]``.
+        """
+        raise NotImplementedError
+
+    # -- the engine's own random numbers --------------------------------------------------
+
+    def native_generator(self, seed: int, device: str | None, /) -> Any:
+        """The engine's generator, seeded: what the three functions below draw from."""
+        raise NotImplementedError
+
+    def random_bits(
+        self, state: Any, shape: tuple[int, ...], /, *, dtype: Any, device: str | None
+    ) -> Native:
+        """Uniform ``uint32``."""
+        raise NotImplementedError
+
+    def random_uniform(
+        self, state: Any, shape: tuple[int, ...], /, *, dtype: Any, device: str | None
+    ) -> Native:
+        """Uniform floating-point numbers in [0, 1)."""
+        raise NotImplementedError
+
+    def random_normal(
+        self, state: Any, shape: tuple[int, ...], /, *, dtype: Any, device: str | None
+    ) -> Native:
+        """Standard normal floating-point numbers."""
+        raise NotImplementedError
+
+    # -- transforms, over flat lists of native arrays -------------------------------------
+
+    def value_and_grad(
+        self, function: Callable[[list[Native], Backend], tuple[Native, Any]], /
+    ) -> Callable[[list[Native]], tuple[Native, list[Native], Any]]:
+        """``function(arrays, tracer)`` gives a scalar and auxiliary native arrays (a list).
+
+        ``tracer`` is the backend that the traced arrays belong to: ``self``, or one that it
+        made for the purpose. The result maps arrays to the value, its gradients with respect
+        to each array, and the auxiliary arrays, all of them ordinary.
+        """
+        raise self.lacks("grad")
+
+    def vmap(
+        self,
+        function: Callable[..., list[Native]],
+        /,
+        *,
+        in_axes: Sequence[int | None],
+        out_axes: int,
+    ) -> Callable[..., list[Native]]:
+        """``function`` over flat native arrays, mapped over ``in_axes`` (None: not mapped)."""
+        raise self.lacks("vmap")
+
+    def compile(
+        self, function: Callable[..., list[Native]], /, *, donate: Sequence[int] = ()
+    ) -> Callable[..., list[Native]]:
+        """``function`` over flat native arrays, as one program.
+
+        ``donate`` are positions of arguments whose memory the result may take over: argument
+        ``donate[i]`` is replaced by output ``i``, and the caller will not read it again.
+        """
+        return function
+
+    def lacks(self, capability: str, hint: str = "") -> UnsupportedError:
+        """The error that says what is missing and what could be done instead."""
+        what = CAPABILITIES.get(capability, capability)
+        hint = hint or "use another backend: x.to_backend(...), or et.use_backend(...)"
+        return UnsupportedError(f"backend {self.name!r} has no {what}; {hint}")
+
+    def __repr__(self) -> str:
+        return f"<Ember backend {self.name!r}>"

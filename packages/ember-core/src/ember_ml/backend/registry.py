@@ -1,0 +1,270 @@
+"""Which backends are installed, which one is current, and loading the one that is asked for.
+
+Installed backends are found through the entry-point group ``ember_ml.backends`` and listed
+without being imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ._bound import Bound, bind
+from .dtypes import DType
+from .errors import BackendLoadError, BackendNotFoundError
+from .operations import OPERATIONS
+from .protocol import API_VERSION, Backend
+
+__all__ = [
+    "GROUP",
+    "BackendInfo",
+    "current_backend",
+    "get_backend",
+    "list_backends",
+    "loaded_backends",
+    "set_backend",
+    "use_backend",
+]
+
+GROUP = "ember_ml.backends"
+
+_chosen: ContextVar[str | None] = ContextVar("ember_backend", default=None)
+_default: str | None = None
+_sole: str | None = None
+_loaded: dict[str, Backend] = {}
+_bounds: dict[Backend, dict[DType, Bound]] = {}
+_lock = threading.RLock()
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is known of an installed backend before it is imported."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+
+def _points() -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    seen = set()
+    for point in entry_points(group=GROUP):
+        distribution = point.dist.name if point.dist else "?"
+        # One distribution can be seen twice (an editable install beside its source tree).
+        if (point.name, point.value, distribution) not in seen:
+            seen.add((point.name, point.value, distribution))
+            found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _info(point: EntryPoint) -> BackendInfo:
+    dist = point.dist
+    name, version = (dist.name, dist.version) if dist else ("?", "?")
+    return BackendInfo(point.name, name, version, point.value)
+
+
+def list_backends() -> list[BackendInfo]:
+    """Every registered backend by name, none of them imported."""
+    return [_info(point) for _, points in sorted(_points().items()) for point in points]
+
+
+def _install_hint(name: str | None = None) -> str:
+    if name is not None and name not in ("numpy", "torch", "mlx"):
+        return f"install the distribution that provides {name!r}"
+    return f"pip install 'ember-core[{name or 'numpy'}]'" + (
+        "" if name else "  (or [torch], [mlx], [all])"
+    )
+
+
+def _entry_point(name: str) -> EntryPoint:
+    points = _points()
+    if name not in points:
+        installed = ", ".join(sorted(points)) or "none"
+        raise BackendNotFoundError(
+            f"no backend {name!r} is installed (installed: {installed}); {_install_hint(name)}"
+        )
+    if len(points[name]) > 1:
+        rivals = " and ".join(f"{i.distribution} {i.version}" for i in map(_info, points[name]))
+        raise BackendLoadError(
+            f"the backend name {name!r} is claimed by {rivals}; uninstall one of them"
+        )
+    return points[name][0]
+
+
+def get_backend(name: str) -> Backend:
+    """The backend called ``name``, loaded and validated on first use.
+
+    Raises:
+        BackendNotFoundError: none of that name is installed.
+        BackendLoadError: it is installed, and its engine is missing, it claims a name that
+            another distribution claims too, or it lacks operations. Other backends go on
+            working.
+    """
+    backend = _loaded.get(name)
+    if backend is not None:
+        return backend
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = _load(_entry_point(name))
+        return _loaded[name]
+
+
+def loaded_backends() -> list[Backend]:
+    """The backends that have been loaded so far."""
+    return list(_loaded.values())
+
+
+def _load(point: EntryPoint) -> Backend:
+    info = _info(point)
+    who = f"backend {info.name!r} ({info.distribution} {info.version})"
+    try:
+        backend = point.load()()
+    except Exception as error:
+        needs = getattr(error, "name", None)
+        hint = f"; is {needs} installed?" if isinstance(error, ImportError) and needs else ""
+        raise BackendLoadError(
+            f"{who} failed to load: {type(error).__name__}: {error}{hint}"
+        ) from error
+    if not isinstance(backend, Backend):
+        raise BackendLoadError(
+            f"{who}: {info.target} made a {type(backend).__name__}, not a subclass of "
+            "ember_ml.backend.protocol.Backend"
+        )
+    if backend.api_version != API_VERSION:
+        raise BackendLoadError(
+            f"{who} speaks version {backend.api_version} of the backend protocol, and this "
+            f"ember-core version {API_VERSION}; upgrade the older of the two"
+        )
+    if backend.name != info.name:
+        raise BackendLoadError(f"{who} calls itself {backend.name!r}; the names must agree")
+    bind_backend(backend, who)
+    return backend
+
+
+def bind_backend(backend: Backend, who: str | None = None) -> dict[DType, Bound]:
+    """Check that ``backend`` is complete and bind its operations, once.
+
+    Backends call this for the tracers that they make (`Backend.value_and_grad`).
+    """
+    with _lock:
+        if backend not in _bounds:
+            importlib.import_module("ember_ml.nn.tensor")  # declares the operations
+            from ember_ml.nn.tensor._operation import compose
+
+            found, faults = _inspect(backend)
+            if faults:
+                raise BackendLoadError(
+                    f"{who or backend!r} is incomplete:\n  " + "\n  ".join(faults)
+                )
+            _bounds[backend] = bind(backend, found, compose)
+        return _bounds[backend]
+
+
+def bounds(backend: Backend) -> dict[DType, Bound]:
+    """The bound forms of a loaded backend, by dtype."""
+    found = _bounds.get(backend)
+    return found if found is not None else bind_backend(backend)
+
+
+def _inspect(backend: Backend) -> tuple[dict[str, Callable[..., Any]], list[str]]:
+    """The operations that ``backend`` supplies, and what is wrong with them."""
+    found: dict[str, Callable[..., Any]] = {}
+    faults = []
+    for key, operation in OPERATIONS.items():
+        for place in (backend, *backend.modules):
+            function = getattr(place, key, None)
+            if function is not None:
+                found[key] = function
+                fault = _signature_fault(function, operation.signature)
+                if fault:
+                    faults.append(f"{key}: {fault}")
+                break
+        else:
+            if operation.primitive:
+                faults.append(f"{key}{operation.signature} is missing")
+    return found, faults
+
+
+def _signature_fault(function: Callable[..., Any], declared: inspect.Signature) -> str | None:
+    """Why ``function`` cannot be called as the declaration is, where that can be known."""
+    try:
+        actual = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None  # built-in functions of engines rarely tell
+    positional, keyword = [], {}
+    for name, parameter in declared.parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            keyword[name] = None
+        else:
+            positional.append(None)
+    try:
+        actual.bind(*positional, **keyword)
+    except TypeError as error:
+        return f"its signature {actual} does not take what {declared} passes: {error}"
+    return None
+
+
+def set_backend(name: str) -> None:
+    """Make ``name`` the backend of new tensors in the whole process.
+
+    `use_backend` overrides it within a block. The backend is loaded at once, so that a wrong
+    name is found here.
+    """
+    global _default
+    get_backend(name)
+    _default = name
+
+
+@contextlib.contextmanager
+def use_backend(name: str) -> Iterator[Backend]:
+    """Make ``name`` the backend of new tensors within a ``with`` block.
+
+    It is a context variable: other threads and asyncio tasks are not disturbed.
+    """
+    backend = get_backend(name)
+    token = _chosen.set(name)
+    try:
+        yield backend
+    finally:
+        _chosen.reset(token)
+
+
+def current_backend() -> Backend:
+    """The backend of new tensors.
+
+    In this order: `use_backend`, `set_backend`, the environment variable ``EMBER_BACKEND``,
+    the only one installed, ``numpy``.
+
+    Raises:
+        BackendNotFoundError: none of these decides; the message says what is installed.
+    """
+    name = _chosen.get() or _default or os.environ.get("EMBER_BACKEND")
+    if name:
+        return _loaded.get(name) or get_backend(name)
+    return get_backend(_sole_backend())
+
+
+def _sole_backend() -> str:
+    global _sole
+    if _sole is not None:
+        return _sole
+    names = sorted(_points())
+    if not names:
+        raise BackendNotFoundError(f"no backend is installed; {_install_hint()}")
+    if len(names) > 1 and "numpy" not in names:
+        raise BackendNotFoundError(
+            f"several backends are installed ({', '.join(names)}) and none is chosen; "
+            f"call set_backend({names[0]!r}) or set EMBER_BACKEND={names[0]}"
+        )
+    # Looking through the installed distributions takes milliseconds: remember the answer.
+    _sole = names[0] if len(names) == 1 else "numpy"
+    return _sole

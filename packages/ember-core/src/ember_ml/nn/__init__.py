@@ -1,0 +1,2 @@
+"""Models, layers, losses and optimizers."""
+from . import tensor

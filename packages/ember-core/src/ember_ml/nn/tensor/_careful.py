@@ -1,0 +1,398 @@
+"""The careful path of dispatch: conversions, checks and the explanation of failures.
+
+A call arrives here when the written-out function of `_operation` found something that does
+not fit as it is (a scalar, a list, two dtypes, two backends), or when the engine raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from ember_ml.backend._bound import Bound
+from ember_ml.backend.dtypes import DType, DTypeLike, by_name, float32, promote, scalar_dtype
+from ember_ml.backend.errors import (
+    ArgumentError,
+    BackendMismatchError,
+    DeviceError,
+    DTypeError,
+    EmberError,
+    InvalidValueError,
+    ShapeError,
+    TensorIndexError,
+    UnsupportedError,
+)
+from ember_ml.backend.operations import Operation
+from ember_ml.backend.protocol import Backend, Native
+from ember_ml.backend.registry import bounds, current_backend
+
+from . import _shapes
+from ._convert import SCALARS, lift
+from ._core import EmberTensor
+from ._results import RESULTS
+
+__all__ = [
+    "SCALARS",
+    "as_dtype",
+    "careful",
+    "check_device",
+    "common_backend",
+    "native_dtype",
+    "unwrap",
+    "wrap_many",
+    "wrap_native",
+]
+
+
+# -- dtypes and devices -------------------------------------------------------------------
+
+
+def as_dtype(dtype: DTypeLike, backend: Backend) -> DType:
+    """Ember's dtype for one of its own, a name, a Python type or a native dtype."""
+    if isinstance(dtype, DType):
+        return dtype
+    if isinstance(dtype, str):
+        return by_name(dtype)
+    if dtype in (bool, int, float, complex):
+        return scalar_dtype(dtype(0))  # type: ignore[operator]
+    for ours, native in backend.dtypes.items():
+        if native is dtype or native == dtype:
+            return ours
+    # A dtype of another engine: numpy.float32, torch.float32 and mlx.core.float32 end alike.
+    name = getattr(dtype, "__name__", None) or str(dtype)
+    return by_name(name.rpartition(".")[2].removesuffix("_"))
+
+
+def native_dtype(dtype: DTypeLike, bound: Bound) -> Any:
+    """The engine's dtype for ``dtype``.
+
+    Raises:
+        DTypeError: it is not a dtype.
+        UnsupportedError: the engine has no such dtype.
+    """
+    found = bound.by_dtype.get(dtype)  # type: ignore[call-overload]
+    if found is None:
+        found = bound_for(bound.backend, as_dtype(dtype, bound.backend))
+    return found.native_dtype
+
+
+def bound_for(backend: Backend, dtype: DType) -> Bound:
+    """``backend`` bound to ``dtype``."""
+    table = bounds(backend)
+    try:
+        return table[dtype]
+    except KeyError:
+        raise UnsupportedError(
+            f"backend {backend.name!r} has no dtype {dtype}; it has "
+            f"{', '.join(map(repr, table))}"
+        ) from None
+
+
+def check_device(device: str | None, backend: Backend) -> str | None:
+    """``device``, if the backend has it.
+
+    Raises:
+        DeviceError: it has not; the message lists those that it has.
+    """
+    if device is not None and device not in backend.devices():
+        raise DeviceError(
+            f"backend {backend.name!r} has no device {device!r}; it has "
+            f"{', '.join(map(repr, backend.devices()))}"
+        )
+    return device
+
+
+# -- wrapping -----------------------------------------------------------------------------
+
+
+def wrap_native(native: Native, backend: Backend) -> EmberTensor:
+    """A tensor that holds ``native``, an array of ``backend``."""
+    table = bounds(backend)
+    if native.__class__ is not backend.array_type:
+        native = backend.asnative(native)
+    siblings = next(iter(table.values())).siblings
+    bound = siblings.get(native.dtype)
+    if bound is None:
+        raise UnsupportedError(
+            f"backend {backend.name!r} holds a dtype that Ember has not: {native.dtype}"
+        )
+    tensor = EmberTensor()
+    tensor._tensor = native
+    tensor._backend = bound
+    return tensor
+
+
+def wrap_many(op: Operation, bound: Bound, natives: Any) -> Any:
+    """What an operation with several results returns: a tuple, a list or a named tuple."""
+    tensors = [wrap_native(native, bound.backend) for native in natives]
+    if op.returns in RESULTS:
+        return RESULTS[op.returns](*tensors)
+    return tensors if op.returns.startswith("list") else tuple(tensors)
+
+
+def unwrap(result: Any) -> Any:
+    """The native arrays of a tensor, or of a tuple or list of them."""
+    if isinstance(result, EmberTensor):
+        return result._tensor
+    return [tensor._tensor for tensor in result]
+
+
+# -- the call -----------------------------------------------------------------------------
+
+
+def careful(
+    op: Operation,
+    positional: tuple[Any, ...],
+    keyword: dict[str, Any],
+    error: Exception | None,
+) -> Any:
+    """Call ``op`` with every conversion and check that its arguments need."""
+    if isinstance(error, EmberError | MemoryError | RecursionError):
+        raise error
+    arguments = dict(zip(op.roles, positional, strict=False))
+    arguments.update(keyword)
+    operands = [arguments[name] for name in op.of_role("tensor", "optional")]
+    for name in op.of_role("tensors"):
+        arguments[name] = list(_sequence(op, name, arguments[name]))
+        operands += arguments[name]
+    backend = common_backend(operands, op.name)
+
+    for name in op.of_role("tensor", "optional"):
+        if arguments[name] is not None:
+            arguments[name] = _lift_operand(op, name, arguments[name], backend)
+    for name in op.of_role("tensors"):
+        arguments[name] = [_lift_operand(op, name, x, backend) for x in arguments[name]]
+    dtype = _promote(op, arguments)
+    if dtype is None:
+        bound = _leading_bound(op, arguments, backend)
+    else:
+        bound = bound_for(backend, dtype)
+        _convert(op, arguments, bound)
+    for name in op.of_role("dtype"):
+        if arguments[name] is not None:
+            arguments[name] = native_dtype(arguments[name], bound)
+    for name in op.of_role("shape"):
+        arguments[name] = _shapes.as_shape(arguments[name])
+    for name in op.of_role("device"):
+        check_device(arguments[name], backend)
+    if not op.of_role("tensor", "tensors"):
+        bound = _creation_bound(op, arguments, backend)
+
+    native = {k: _unwrap_argument(v) for k, v in arguments.items()}
+    function: Callable[..., Any] = getattr(bound, op.key)
+    try:
+        result = function(
+            *[native[n] for n in op.roles if n not in keyword], **{n: native[n] for n in keyword}
+        )
+        if op.returns != "EmberTensor":
+            return wrap_many(op, bound, result)
+        return wrap_native(result, bound.backend)
+    except (EmberError, MemoryError, RecursionError):
+        raise
+    except Exception as failure:
+        _explain(op, arguments, bound.backend, failure)
+
+
+def _sequence(op: Operation, name: str, value: Any) -> Iterable[Any]:
+    if isinstance(value, EmberTensor) or not isinstance(value, Iterable):
+        raise ArgumentError(
+            f"{op.name}: {name} must be a list or tuple of tensors, not "
+            f"{'one tensor' if isinstance(value, EmberTensor) else repr(value)}"
+        )
+    return value
+
+
+def common_backend(operands: Iterable[Any], what: str) -> Backend:
+    """The one backend of the tensors among ``operands``; the current one if there is none.
+
+    Raises:
+        BackendMismatchError: there are two.
+    """
+    found: Backend | None = None
+    for operand in operands:
+        if not isinstance(operand, EmberTensor):
+            continue
+        backend = operand._backend.backend
+        if found is None or _traces(backend, found):
+            found = backend
+        elif not _traces(found, backend):
+            raise BackendMismatchError(
+                f"{what}: tensors of backends {found.name!r} and {backend.name!r} in one "
+                f"operation; convert one of them, x.to_backend({found.name!r})"
+            )
+    return found if found is not None else current_backend()
+
+
+def _traces(backend: Backend | None, other: Backend) -> bool:
+    """Whether ``backend`` is ``other``, or a tracer over it."""
+    while backend is not None and backend is not other:
+        backend = backend.base
+    return backend is other
+
+
+def _lift_operand(op: Operation, name: str, value: Any, backend: Backend) -> Any:
+    """``value`` as a tensor of ``backend``; a scalar that is to be promoted stays one."""
+    if isinstance(value, EmberTensor):
+        if value._backend.backend is backend:
+            return value
+        return wrap_native(value._tensor, backend)  # into the tracer of its own engine
+    if value.__class__ in SCALARS and name in op.promoted:
+        return value
+    try:
+        return wrap_native(lift(value, backend), backend)
+    except EmberError as error:
+        error.args = (f"{op.name}: {name}: {error}",)
+        raise
+
+
+def _operands(op: Operation, arguments: dict[str, Any]) -> list[Any]:
+    found: list[Any] = []
+    for name in op.promoted:
+        value = arguments[name]
+        found += value if isinstance(value, list) else [value]
+    return [value for value in found if value is not None]
+
+
+def _promote(op: Operation, arguments: dict[str, Any]) -> DType | None:
+    """The dtype that the promoted operands are brought to; None where there are none."""
+    operands = _operands(op, arguments)
+    if not operands:
+        return None
+    dtypes = [x.dtype for x in operands if isinstance(x, EmberTensor)]
+    scalars = [x for x in operands if not isinstance(x, EmberTensor)]
+    if dtypes:
+        dtype = promote(*dtypes)
+        for scalar in scalars:
+            dtype = scalar_dtype(scalar, dtype)
+    else:
+        dtype = promote(*map(scalar_dtype, scalars))
+    if op.accepts_dtype(dtype):
+        return dtype
+    if op.accepts in ("floating", "inexact") and dtype.kind in ("bool", "signed", "unsigned"):
+        return float32
+    raise DTypeError(f"{op.name} is not defined for {dtype}; {_accepted(op, dtype)}")
+
+
+def _accepted(op: Operation, dtype: DType) -> str:
+    kinds = {
+        "numeric": "it takes numbers: x.astype(et.int64), or logical_or/logical_and",
+        "real": "it takes real numbers: et.real(x) or et.abs(x)",
+        "integer": "it takes integers: x.astype(et.int64)",
+        "bits": "it takes integers and bool: x.astype(et.int64)",
+        "bool": "it takes bool: x != 0",
+        "floating": "it takes real floating-point numbers: et.real(x) or et.abs(x)",
+        "complex": "it takes complex numbers: x.astype(et.complex64)",
+    }
+    return kinds.get(op.accepts, f"it takes {op.accepts} dtypes")
+
+
+def _convert(op: Operation, arguments: dict[str, Any], bound: Bound) -> None:
+    """Bring the promoted operands to the dtype of ``bound``."""
+    device = next(
+        (x.device for x in _operands(op, arguments) if isinstance(x, EmberTensor)), None
+    )
+    backend = bound.backend
+    several = len(_operands(op, arguments)) > 1
+    for index, name in enumerate(op.promoted):
+        takes = backend.scalar_left if index == 0 else backend.scalar_right
+        direct = several and op.key in takes
+        value = arguments[name]
+        if isinstance(value, list):
+            arguments[name] = [_to(x, bound, device, direct=False) for x in value]
+        elif value is not None:
+            arguments[name] = _to(value, bound, device, direct=direct)
+    if several and not any(isinstance(x, EmberTensor) for x in _operands(op, arguments)):
+        first = op.promoted[0]
+        arguments[first] = _to(arguments[first], bound, device, direct=False)
+
+
+def _to(value: Any, bound: Bound, device: str | None, *, direct: bool) -> Any:
+    if isinstance(value, EmberTensor):
+        return value if value._backend is bound else value.astype(bound.dtype)
+    value = _as_scalar(value, bound.dtype)
+    if direct:
+        return value
+    native = bound.backend.from_python(value, dtype=bound.native_dtype, device=device)
+    return wrap_native(native, bound.backend)
+
+
+def _as_scalar(value: Any, dtype: DType) -> Any:
+    """A Python scalar as one of the kind of ``dtype``."""
+    match dtype.kind:
+        case "float":
+            return float(value)
+        case "complex":
+            return complex(value)
+        case "signed" | "unsigned":
+            low = -(2 ** (dtype.bits - 1)) if dtype.kind == "signed" else 0
+            if not low <= value < low + 2**dtype.bits:
+                raise InvalidValueError(
+                    f"the Python integer {value} does not fit the tensor's dtype {dtype}; "
+                    "convert the tensor first, x.astype(et.int64)"
+                )
+            return int(value)
+    return value
+
+
+def _leading_bound(op: Operation, arguments: dict[str, Any], backend: Backend) -> Bound:
+    for name in op.of_role("tensor", "tensors"):
+        value = arguments[name]
+        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, EmberTensor):
+            if not op.accepts_dtype(value.dtype):
+                raise DTypeError(
+                    f"{op.name} is not defined for {value.dtype}; {_accepted(op, value.dtype)}"
+                )
+            return value._backend
+    return bound_for(backend, float32)
+
+
+def _creation_bound(op: Operation, arguments: dict[str, Any], backend: Backend) -> Bound:
+    """The bound backend that makes a new tensor, its dtype filled in."""
+    bound = bound_for(backend, float32)
+    if "dtype" in arguments and arguments["dtype"] is None and op.default_dtype is not None:
+        default = op.default_dtype
+        dtype = default if isinstance(default, DType) else default(arguments)
+        bound = bound_for(backend, dtype)
+        arguments["dtype"] = bound.native_dtype
+    return bound
+
+
+def _unwrap_argument(value: Any) -> Any:
+    if isinstance(value, EmberTensor):
+        return value._tensor
+    if isinstance(value, list) and value and isinstance(value[0], EmberTensor):
+        return [tensor._tensor for tensor in value]
+    return value
+
+
+# -- explaining failures --------------------------------------------------------------------
+
+
+def _explain(
+    op: Operation, arguments: dict[str, Any], backend: Backend, failure: Exception
+) -> NoReturn:
+    """Raise Ember's exception for what the engine refused."""
+    tensors = {k: v for k, v in arguments.items() if isinstance(v, EmberTensor)}
+    for name in op.of_role("tensors"):
+        tensors |= {f"{name}[{i}]": x for i, x in enumerate(arguments[name])}
+    devices = {x.device for x in tensors.values()}
+    if len(devices) > 1:
+        raise DeviceError(
+            f"{op.name}: tensors on {' and '.join(sorted(devices))}; move one of them, "
+            f"x.to_device({sorted(devices)[0]!r})"
+        ) from failure
+    shapes: dict[str, Any] = {k: v.shape for k, v in tensors.items()}
+    fault = op.check(shapes, arguments) if op.check else None
+    fault = fault or _shapes.fault(shapes, arguments, op.promoted)
+    if fault:
+        raise ShapeError(f"{op.name}: {fault}") from failure
+    given = ", ".join(f"{k}: {v.dtype} {v.shape}" for k, v in tensors.items())
+    text = f"{op.name}({given}) failed on backend {backend.name!r}: {failure}"
+    if isinstance(failure, NotImplementedError):
+        raise UnsupportedError(text) from failure
+    if isinstance(failure, IndexError):
+        raise TensorIndexError(text) from failure
+    if isinstance(failure, TypeError):
+        raise ArgumentError(text) from failure
+    raise InvalidValueError(text) from failure

@@ -1,0 +1,209 @@
+"""Indexing: what keys mean, checked and made plain before the engine sees them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from ember_ml.backend.errors import EmberError, ShapeError, TensorIndexError
+
+from ._careful import common_backend, wrap_native
+from ._convert import SCALARS, lift
+from ._core import EmberTensor, TensorLike
+from ._data import astype
+from ._search import nonzero
+from ._shapes import broadcast
+
+__all__ = ["getitem", "setitem"]
+
+
+def _is_integer(part: Any) -> bool:
+    return (
+        hasattr(part, "__index__")
+        and not isinstance(part, bool)
+        and not getattr(part, "shape", ())
+        and not isinstance(part, EmberTensor)
+    )
+
+
+def _as_index_tensor(part: Any, x: EmberTensor) -> EmberTensor:
+    if not isinstance(part, EmberTensor):
+        backend = x._backend.backend
+        if isinstance(part, list | tuple) and not part:
+            part = lift(range(0), backend, device=x.device)
+            return astype(wrap_native(part, backend), "int64")
+        try:
+            part = wrap_native(lift(part, backend, device=x.device), backend)
+        except EmberError as error:
+            raise TensorIndexError(
+                f"{part!r} cannot index a tensor: integers, slices, None, ... and tensors of "
+                "integers or bool can"
+            ) from error
+    if part.dtype.kind in ("float", "complex"):
+        raise TensorIndexError(f"a {part.dtype} tensor cannot index; x.astype(et.int64) can")
+    return part
+
+
+def _plain_key(x: EmberTensor, key: Any) -> tuple[EmberTensor, tuple[Any, ...]]:
+    """``x`` and a key of integers in range, slices, None, Ellipsis and native integer arrays."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    shape = x.shape
+    if sum(part is Ellipsis for part in parts) > 1:
+        raise TensorIndexError("an index can have only one ellipsis ('...')")
+    parts = [
+        p
+        if p is None or p is Ellipsis or isinstance(p, slice) or _is_integer(p)
+        else _as_index_tensor(p, x)
+        for p in parts
+    ]
+    used = sum(_axes_taken(p) for p in parts)
+    if used > len(shape):
+        raise TensorIndexError(f"{used} indices for a tensor of shape {shape}")
+    plain: list[Any] = []
+    axis = 0
+    has_arrays = any(isinstance(p, EmberTensor) for p in parts)
+    for part in parts:
+        if part is Ellipsis:
+            axis += len(shape) - used
+            plain.append(part)
+        elif part is None:
+            plain.append(part)
+        elif isinstance(part, slice):
+            plain.append(_plain_slice(part))
+            axis += 1
+        elif isinstance(part, EmberTensor):
+            plain += _plain_tensor(part, shape, axis)
+            axis += _axes_taken(part)
+        else:
+            plain.append(_plain_integer(operator.index(part), shape, axis))
+            axis += 1
+    if has_arrays:
+        # Beside arrays an integer is an array too: engines place the axes alike only then.
+        backend = x._backend.backend
+        table = x._backend.by_dtype
+        dtype = next(b.native_dtype for d, b in table.items() if d.name == "int64")
+        plain = [
+            backend.from_python(p, dtype=dtype, device=x.device) if isinstance(p, int) else p
+            for p in plain
+        ]
+    return x, tuple(plain)
+
+
+def _axes_taken(part: Any) -> int:
+    if part is None or part is Ellipsis:
+        return 0
+    if isinstance(part, EmberTensor) and part.dtype.kind == "bool":
+        return part.ndim
+    return 1
+
+
+def _plain_slice(part: slice) -> slice:
+    bounds = (part.start, part.stop, part.step)
+    try:
+        start, stop, step = (None if b is None else operator.index(b) for b in bounds)
+    except TypeError:
+        raise TensorIndexError(f"the bounds of {part} must be integers or None") from None
+    if step == 0:
+        raise TensorIndexError("the step of a slice cannot be zero")
+    return slice(start, stop, step)
+
+
+def _plain_integer(index: int, shape: tuple[int, ...], axis: int) -> int:
+    size = shape[axis]
+    if not -size <= index < size:
+        raise TensorIndexError(
+            f"index {index} is out of range for axis {axis} of shape {shape}"
+        )
+    return index
+
+
+def _plain_tensor(part: EmberTensor, shape: tuple[int, ...], axis: int) -> list[Any]:
+    if part.dtype.kind != "bool":
+        return [part._tensor]
+    here = shape[axis : axis + part.ndim]
+    if part.shape != here:
+        raise TensorIndexError(
+            f"a mask of shape {part.shape} does not fit axes {axis} to {axis + part.ndim - 1} of "
+            f"shape {shape}"
+        )
+    return [index._tensor for index in nonzero(part)]
+
+
+def getitem(x: EmberTensor, key: Any, /) -> EmberTensor:
+    """``x[key]``: integers, slices, None, Ellipsis, masks and integer tensors, as NumPy has them.
+
+    Raises:
+        TensorIndexError: out of range, too many indices, a mask of another shape, a key of
+            floats or of something that is no index.
+    """
+    if _is_scalar_mask(key):
+        return getitem(x[None], wrap_mask(key, x))
+    x, plain = _plain_key(x, key)
+    backend = common_backend([x, *(_tensors(key))], "indexing")
+    try:
+        return wrap_native(backend.getitem(x._tensor, plain), backend)
+    except EmberError:
+        raise
+    except Exception as error:
+        raise TensorIndexError(f"x[{_describe(key)}] with shape {x.shape}: {error}") from error
+
+
+def _is_scalar_mask(key: Any) -> bool:
+    if isinstance(key, bool):
+        return True
+    return isinstance(key, EmberTensor) and key.ndim == 0 and key.dtype.kind == "bool"
+
+
+def wrap_mask(key: Any, x: EmberTensor) -> EmberTensor:
+    """A mask of one element for the new first axis of ``x``."""
+    return _as_index_tensor(key, x)[None]
+
+
+def _tensors(key: Any) -> list[EmberTensor]:
+    parts = key if isinstance(key, tuple) else (key,)
+    return [part for part in parts if isinstance(part, EmberTensor)]
+
+
+def _describe(key: Any) -> str:
+    parts = key if isinstance(key, tuple) else (key,)
+    return ", ".join(
+        f"{p.dtype} tensor {p.shape}" if isinstance(p, EmberTensor) else repr(p) for p in parts
+    )
+
+
+def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
+    """``x[key] = value``: the value is converted to the dtype of ``x`` and broadcast.
+
+    Raises:
+        TensorIndexError: as `getitem`.
+        ShapeError: the value does not broadcast to the place.
+    """
+    if _is_scalar_mask(key):
+        key = (wrap_mask(key, x),)
+        wide = x[None]
+        setitem(wide, key, value)
+        x._tensor, x._backend = wide[0]._tensor, wide._backend
+        return
+    _, plain = _plain_key(x, key)
+    backend = common_backend([x, value, *_tensors(key)], "assignment")
+    if not isinstance(value, EmberTensor):
+        wanted = x.dtype if value.__class__ in SCALARS else None
+        value = wrap_native(lift(value, backend, dtype=wanted, device=x.device), backend)
+    if value.dtype is not x.dtype:
+        value = astype(value, x.dtype)
+    try:
+        native = backend.setitem(x._tensor, plain, value._tensor)
+    except EmberError:
+        raise
+    except Exception as error:
+        place = x[key].shape
+        if broadcast([place, value.shape]) != place:
+            raise ShapeError(
+                f"a value of shape {value.shape} does not broadcast to x[{_describe(key)}] of "
+                f"shape {place}"
+            ) from error
+        raise TensorIndexError(
+            f"x[{_describe(key)}] = ... with shape {x.shape}: {error}"
+        ) from error
+    result = wrap_native(native, backend)
+    x._tensor, x._backend = result._tensor, result._backend

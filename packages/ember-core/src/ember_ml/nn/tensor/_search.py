@@ -1,0 +1,188 @@
+"""Searching, sorting, selecting.
+
+Indices are ``int64``. Source: array API standard 2025.12, "Searching functions", "Sorting
+functions" and "Indexing functions".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ember_ml.backend.errors import InvalidValueError, ShapeError
+
+from ._core import EmberTensor, TensorLike
+from ._operation import operation
+from ._results import TopKResult
+from ._shapes import as_axis
+
+__all__ = [
+    "argmax",
+    "argmin",
+    "argsort",
+    "nonzero",
+    "searchsorted",
+    "sort",
+    "take",
+    "take_along_axis",
+    "top_k",
+    "where",
+]
+
+
+@operation(accepts="real")
+def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
+    """Index of the greatest element along ``axis`` (None: in the flattened tensor).
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.argmax([[1, 9], [3, 4]], axis=1).tolist()
+    [1, 1]
+    """
+    ...
+
+
+@operation(accepts="real")
+def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
+    """Index of the smallest element along ``axis`` (None: in the flattened tensor).
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.argmin([[1, 9], [3, 4]], axis=1).tolist()
+    [0, 0]
+    """
+    ...
+
+
+@operation(accepts="real")
+def argsort(
+    x: TensorLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True
+) -> EmberTensor:
+    """Indices that sort ``x`` along ``axis``; equal elements keep their order if ``stable``.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.argsort([3, 1, 2]).tolist()
+    [1, 2, 0]
+    """
+    ...
+
+
+@operation(accepts="real", result="same")
+def sort(
+    x: TensorLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True
+) -> EmberTensor:
+    """The elements in order along ``axis``.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.sort([3, 1, 2], descending=True).tolist()
+    [3, 2, 1]
+    """
+    ...
+
+
+def top_k(
+    x: TensorLike,
+    k: int,
+    /,
+    *,
+    axis: int = -1,
+    mode: Literal["largest", "smallest"] = "largest",
+) -> TopKResult:
+    """The ``k`` greatest (or smallest) elements along ``axis``, in order, and their indices.
+
+    Raises:
+        InvalidValueError: the axis has fewer than ``k`` elements, or another ``mode``.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.top_k([3, 1, 2], 2).values.tolist()
+    [3, 2]
+    """
+    from ._creation import asarray
+
+    x = asarray(x)
+    a = as_axis(axis, x.ndim, "top_k")
+    if not 0 <= k <= x.shape[a]:
+        raise InvalidValueError(f"top_k: axis {axis} of shape {x.shape} has no {k} elements")
+    if mode not in ("largest", "smallest"):
+        raise InvalidValueError(f"top_k: mode is 'largest' or 'smallest', not {mode!r}")
+    order = argsort(x, axis=a, descending=mode == "largest")
+    indices = order[(slice(None),) * a + (slice(0, k),)]
+    return TopKResult(take_along_axis(x, indices, axis=a), indices)
+
+
+@operation
+def nonzero(x: TensorLike, /) -> tuple[EmberTensor, ...]:
+    """For each axis, the indices of the elements that are not zero, in C order.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> [i.tolist() for i in et.nonzero([[0, 5], [7, 0]])]
+    [[0, 1], [1, 0]]
+    """
+    ...
+
+
+@operation(accepts="real")
+def searchsorted(
+    x1: TensorLike,
+    x2: TensorLike,
+    /,
+    *,
+    side: Literal["left", "right"] = "left",
+    sorter: TensorLike | None = None,
+) -> EmberTensor:
+    """Where the elements of ``x2`` would go in the sorted vector ``x1``.
+
+    Args:
+        side: "left" for the first fitting place, "right" for the last.
+        sorter: indices that sort ``x1``, where it is not sorted.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.searchsorted([1, 3, 3], [3, 4]).tolist()
+    [1, 3]
+    """
+    ...
+
+
+@operation(result="same", promoted=("x1", "x2"))
+def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
+    """Elements of ``x1`` where ``condition`` is true, of ``x2`` elsewhere.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.where([True, False], [1, 2], 0).tolist()
+    [1, 0]
+    """
+    ...
+
+
+def _check_take(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    axis = arguments["axis"]
+    if axis is None:
+        return f"name the axis of a tensor of shape {shapes['x']}" if len(shapes["x"]) > 1 else None
+    return None
+
+
+@operation(result="same", check=_check_take)
+def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> EmberTensor:
+    """The slices of ``x`` along ``axis`` at the vector ``indices``; negative ones from the end.
+
+    Raises:
+        TensorIndexError: an index is out of range.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.take([10, 20, 30], [2, 0], axis=0).tolist()
+    [30, 10]
+    """
+    if axis is None:
+        if x.ndim > 1:
+            raise ShapeError(f"take: name the axis of a tensor of shape {x.shape}")
+        axis = 0
+    before = (slice(None),) * as_axis(axis, x.ndim, "take")
+    return x[(*before, indices)]
+
+
+@operation(result="same")
+def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> EmberTensor:
+    """The elements of ``x`` at ``indices`` along ``axis``, position by position.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1).tolist()
+    [[2], [3]]
+    """
+    ...
