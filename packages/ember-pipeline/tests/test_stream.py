@@ -111,17 +111,17 @@ async def test_a_consumer_that_waits_holds_the_source_back():
 
 
 async def test_a_blocking_source_is_read_in_a_thread():
-    release = threading.Event()
+    loop = asyncio.get_running_loop()
+    entered, release = asyncio.Event(), threading.Event()
 
     def source():
-        yield release.wait(timeout=30)
+        loop.call_soon_threadsafe(entered.set)
+        yield release.wait(timeout=10)
 
-    stream = AsyncPipeline("p").stream(source())
-    first = asyncio.create_task(anext(stream))
-    await asyncio.sleep(0)
+    items = asyncio.create_task(collect(AsyncPipeline("p").stream(source())))
+    await entered.wait()
     release.set()
-    assert await first is True
-    await stream.aclose()
+    assert await items == [True]
 
 
 async def test_items_before_the_one_that_failed_come_out_first():
@@ -161,6 +161,33 @@ async def test_a_failure_cancels_and_awaits_the_stages_before():
         await collect(stages(first, second).stream(range(5)))
     assert cleaned == [1]
     assert other_tasks() == set()
+
+
+async def test_a_failure_cancels_the_stages_before_while_those_after_still_work():
+    upstream_cancelled = asyncio.Event()
+
+    async def first(x):
+        try:
+            if x == 2:
+                await asyncio.Event().wait()
+        finally:
+            if x == 2:
+                upstream_cancelled.set()
+        return x
+
+    async def fail_on_one(x):
+        if x == 1:
+            raise KeyError(x)
+        return x
+
+    async def hold(x):
+        await asyncio.wait_for(upstream_cancelled.wait(), timeout=10)
+        return x
+
+    seen = []
+    with pytest.raises(StageError, match="fail_on_one"):
+        await collect(stages(first, fail_on_one, hold).stream(range(5)), seen)
+    assert seen == [0]
 
 
 async def test_an_error_of_the_source_is_raised_unchanged_after_the_items_before():

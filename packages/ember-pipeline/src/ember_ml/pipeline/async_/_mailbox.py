@@ -67,20 +67,22 @@ class Mailbox(Generic[T]):
         self._items: deque[T] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._senders: deque[asyncio.Future[None]] = deque()
-        self._granted = (
-            0  # room promised to senders that were woken and have not put their item yet
-        )
+        self._promised = False  # room is kept for a sender that was woken and has not run yet
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._items)
 
+    def __repr__(self) -> str:
+        return (
+            f"Mailbox({self.name!r}, {len(self)} of {self.capacity}, {self.overflow}, "
+            f"{len(self._senders)} senders wait)"
+        )
+
     @property
     def full(self) -> bool:
-        """Whether there is no room that is not promised to a sender that waited for it."""
-        # While a woken sender has not come back, a newcomer queues behind it even if there is room
-        # for both.
-        return self._granted > 0 or len(self._items) >= self.capacity
+        """Whether a sender has to wait for room, or for one that was there before."""
+        return self._promised or len(self._items) >= self.capacity
 
     @property
     def closed(self) -> bool:
@@ -118,6 +120,7 @@ class Mailbox(Generic[T]):
             raise MailboxClosed(f"{self.name} is closed and takes no more messages")
         self._items.append(item)
         self._wake_reader()
+        self._wake_sender()
 
     async def get(self) -> T:
         """Take the item that has waited longest, or wait for one.
@@ -141,14 +144,14 @@ class Mailbox(Generic[T]):
             finally:
                 self._reader = None
         item = self._items.popleft()
-        self._grant()
+        self._wake_sender()
         return item
 
     def take_all(self) -> list[T]:
         """Take all items at once, the one that has waited longest first."""
         items = list(self._items)
         self._items.clear()
-        self._grant()
+        self._wake_sender()
         return items
 
     def close(self) -> None:
@@ -171,26 +174,25 @@ class Mailbox(Generic[T]):
             self.on_drop(item)
 
     async def _room(self) -> None:
-        """Wait for this sender's turn and for room."""
+        """Wait for room, behind the senders that were there before."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._senders.append(turn)
-        self._grant()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
                 if turn in self._senders:
                     self._senders.remove(turn)
-            elif turn.exception() is None:  # cancelled after its turn had come: pass the room on
-                self._granted -= 1
-                self._grant()
+            elif turn.exception() is None:  # cancelled after its turn had come: pass it on
+                self._promised = False
+                self._wake_sender()
             raise
-        self._granted -= 1
+        self._promised = False
 
-    def _grant(self) -> None:
-        """Give what room there is to the senders that wait, first come, first served."""
-        while self._senders and self._granted + len(self._items) < self.capacity:
+    def _wake_sender(self) -> None:
+        """Wake the first sender if there is room. It wakes the next, so that none overtakes."""
+        while self._senders and not self._promised and len(self._items) < self.capacity:
             turn = self._senders.popleft()
             if not turn.done():
-                self._granted += 1
+                self._promised = True
                 turn.set_result(None)
