@@ -303,6 +303,7 @@ async def test_an_actor_that_is_being_stopped_cannot_ask_the_one_who_stops_it():
 
     tasks = [asyncio.create_task(actor.start()) for actor in (stopper, stopped)]
     answer = asyncio.create_task(stopped.ask(ask_back))
+    await settle()
     assert await within_limits(stopper.ask(stop_the_other)) == "done"
     assert await answer == "refused"
     await stopper.stop()

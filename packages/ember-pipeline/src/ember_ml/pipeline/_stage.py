@@ -79,7 +79,7 @@ def callable_of(stage: StageLike, where: str) -> Callable[[Any], Any]:
         return stage
     transform = getattr(stage, "transform", None)
     if callable(transform):
-        return transform  # type: ignore[no-any-return]
+        return transform
     problem = (
         f"{where}: {stage!r} is not a stage: it is neither callable nor has a transform method"
     )
