@@ -14,7 +14,7 @@ from .dtypes import DType
 from .operations import OPERATIONS, Operation
 from .protocol import Backend, Native
 
-__all__ = ["Bound", "NotDirect", "bind"]
+__all__ = ["Bound", "NotDirect", "bind", "variants"]
 
 
 class NotDirect(Exception):
@@ -58,6 +58,17 @@ class Bound:
         return f"<Ember backend {self.backend.name!r}, {self.dtype}>"
 
 
+def variants(backend: Backend, dtype: DType) -> dict[str, Callable[..., Any]]:
+    """The operations that ``backend`` supplies for tensors of ``dtype`` alone."""
+    places = backend.variants.get(dtype, ())
+    return {
+        key: getattr(place, key)
+        for place in reversed(places)
+        for key in OPERATIONS
+        if hasattr(place, key)
+    }
+
+
 def bind(
     backend: Backend,
     found: dict[str, Callable[..., Any]],
@@ -71,8 +82,11 @@ def bind(
         for key, operation in OPERATIONS.items()
     }
     for dtype, native in backend.dtypes.items():
+        special = variants(backend, dtype)
         direct = {
-            key: function if OPERATIONS[key].accepts_dtype(dtype) else _not_direct
+            key: special.get(key, function)
+            if OPERATIONS[key].accepts_dtype(dtype)
+            else _not_direct
             for key, function in table.items()
         }
         siblings[native] = by_dtype[dtype] = Bound(backend, dtype, direct)

@@ -53,6 +53,9 @@ class Backend:
     dtypes: ClassVar[Mapping[DType, Any]]
     #: Where the operations are, besides the object itself.
     modules: ClassVar[tuple[ModuleType, ...]] = ()
+    #: For a dtype that the engine treats in a way of its own: where to look first, by name, for
+    #: the operations on its tensors. Other dtypes pay nothing for these.
+    variants: ClassVar[Mapping[DType, tuple[ModuleType, ...]]] = {}
     #: Operations whose engine function takes a Python scalar in place of the second array ...
     scalar_right: ClassVar[frozenset[str]] = frozenset()
     #: ... and in place of the first.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ._bound import Bound, bind
+from ._bound import Bound, bind, variants
 from .dtypes import DType
 from .errors import BackendLoadError, BackendNotFoundError
 from .operations import OPERATIONS
@@ -77,7 +77,7 @@ def list_backends() -> list[BackendInfo]:
     return [_info(point) for _, points in sorted(_points().items()) for point in points]
 
 
-def _install_hint(name: str | None = None) -> str:
+def install_hint(name: str | None = None) -> str:
     if name is not None and name not in ("numpy", "torch", "mlx"):
         return f"install the distribution that provides {name!r}"
     return f"pip install 'ember-core[{name or 'numpy'}]'" + (
@@ -90,7 +90,7 @@ def _entry_point(name: str) -> EntryPoint:
     if name not in points:
         installed = ", ".join(sorted(points)) or "none"
         raise BackendNotFoundError(
-            f"no backend {name!r} is installed (installed: {installed}); {_install_hint(name)}"
+            f"no backend {name!r} is installed (installed: {installed}); {install_hint(name)}"
         )
     if len(points[name]) > 1:
         rivals = " and ".join(f"{i.distribution} {i.version}" for i in map(_info, points[name]))
@@ -191,6 +191,11 @@ def _inspect(backend: Backend) -> tuple[dict[str, Callable[..., Any]], list[str]
         else:
             if operation.primitive:
                 faults.append(f"{key}{operation.signature} is missing")
+    for dtype in backend.variants:
+        for key, function in variants(backend, dtype).items():
+            fault = _signature_fault(function, OPERATIONS[key].signature)
+            if fault:
+                faults.append(f"{key} for {dtype}: {fault}")
     return found, faults
 
 
@@ -200,7 +205,8 @@ def _signature_fault(function: Callable[..., Any], declared: inspect.Signature) 
         actual = inspect.signature(function)
     except (TypeError, ValueError):
         return None  # built-in functions of engines rarely tell
-    positional, keyword = [], {}
+    positional: list[None] = []
+    keyword: dict[str, None] = {}
     for name, parameter in declared.parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:
             keyword[name] = None
@@ -259,7 +265,7 @@ def _sole_backend() -> str:
         return _sole
     names = sorted(_points())
     if not names:
-        raise BackendNotFoundError(f"no backend is installed; {_install_hint()}")
+        raise BackendNotFoundError(f"no backend is installed; {install_hint()}")
     if len(names) > 1 and "numpy" not in names:
         raise BackendNotFoundError(
             f"several backends are installed ({', '.join(names)}) and none is chosen; "
