@@ -14,8 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._bound import Bound, bind, variants
 from .dtypes import DType
@@ -23,11 +22,15 @@ from .errors import BackendLoadError, BackendNotFoundError
 from .operations import OPERATIONS
 from .protocol import API_VERSION, Backend
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 __all__ = [
     "GROUP",
     "BackendInfo",
     "current_backend",
     "get_backend",
+    "install_hint",
     "list_backends",
     "loaded_backends",
     "set_backend",
@@ -55,6 +58,8 @@ class BackendInfo:
 
 
 def _points() -> dict[str, list[EntryPoint]]:
+    from importlib.metadata import entry_points  # 15 ms that most programs need once, some never
+
     found: dict[str, list[EntryPoint]] = {}
     seen = set()
     for point in entry_points(group=GROUP):
@@ -78,6 +83,7 @@ def list_backends() -> list[BackendInfo]:
 
 
 def install_hint(name: str | None = None) -> str:
+    """The pip line that installs the backend ``name``, or any."""
     if name is not None and name not in ("numpy", "torch", "mlx"):
         return f"install the distribution that provides {name!r}"
     return f"pip install 'ember-core[{name or 'numpy'}]'" + (
