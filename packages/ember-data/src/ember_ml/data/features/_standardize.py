@@ -13,10 +13,10 @@ from ._errors import NotFittedError
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
+    features: tuple[int | None, ...]  # sizes of the axes of a sample; None for one averaged over
     mean: EmberTensor
     var: EmberTensor
     scale: EmberTensor
-    features: tuple[int | None, ...]  # sizes of the axes of a sample; None for one averaged over
 
 
 class Standardize:
@@ -89,7 +89,7 @@ class Standardize:
         scale = et.sqrt(var + self.epsilon)
         scale = et.where(et.logical_or(constant, scale == 0.0), 1.0, scale)
         features = tuple(None if a in axes else x.shape[a] for a in range(1, x.ndim))
-        self._fit = _Fit(*(et.astype(each[0], x.dtype) for each in (mean, var, scale)), features)
+        self._fit = _Fit(features, *(et.astype(each[0], x.dtype) for each in (mean, var, scale)))
         return self
 
     def transform(self, x: TensorLike, /) -> EmberTensor:
