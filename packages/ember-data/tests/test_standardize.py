@@ -60,6 +60,13 @@ def test_many_samples_far_from_zero_keep_their_precision(backend):
     close(standardize.scale_, [0.5], rtol=1e-3)
 
 
+def test_a_deviation_too_small_for_the_dtype_divides_by_one():
+    # half of the smallest number of float16, which rounds to zero
+    standardize = Standardize().fit(et.asarray([[0.0], [6e-8]], dtype="float16"))
+    assert standardize.scale_.tolist() == [1.0]
+    assert standardize.scale_.dtype is et.float16
+
+
 def test_one_sample_makes_every_feature_constant():
     standardize = Standardize().fit([[3.0, 4.0]])
     assert standardize.scale_.tolist() == [1.0, 1.0]

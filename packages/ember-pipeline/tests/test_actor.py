@@ -294,6 +294,8 @@ async def test_another_thread_must_go_through_the_loop():
     def in_thread():
         with pytest.raises(UsageError, match="recorder runs on another event loop"):
             asyncio.run(recorder.send("wrong"))
+        with pytest.raises(UsageError, match="recorder runs on another event loop"):
+            asyncio.run(recorder.stop())
         asyncio.run_coroutine_threadsafe(recorder.send("right"), loop).result(timeout=30)
         return threading.get_ident()
 

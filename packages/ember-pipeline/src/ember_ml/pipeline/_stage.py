@@ -63,17 +63,17 @@ class Stage:
         return StageError(self.pipeline, self.name, item, error)
 
 
-def callable_of(stage: StageLike, where: str) -> Callable[[Any], Any]:
+def callable_of(stage: StageLike, owner: str) -> Callable[[Any], Any]:
     """What to call for ``stage``: the object itself, else its ``transform``.
 
     Raises:
-        ArgumentError: If ``stage`` is neither callable nor has a ``transform`` method, or if it yields
-            several results for one item.
+        ArgumentError: If ``stage`` is neither callable nor has a ``transform`` method, or if it
+            yields several results for one item.
     """
     if inspect.isasyncgenfunction(stage):
         raise ArgumentError(
-            f"{where}: {stage!r} is an asynchronous generator, and a stage has one result for an item; "
-            "return a list, or make it the source of a stream"
+            f"{owner}: {stage!r} is an asynchronous generator, and a stage has one result for an "
+            "item; return a list, or make it the source of a stream"
         )
     if callable(stage):
         return stage
@@ -81,7 +81,7 @@ def callable_of(stage: StageLike, where: str) -> Callable[[Any], Any]:
     if callable(transform):
         return transform
     problem = (
-        f"{where}: {stage!r} is not a stage: it is neither callable nor has a transform method"
+        f"{owner}: {stage!r} is not a stage: it is neither callable nor has a transform method"
     )
     if hasattr(stage, "fit_transform"):
         problem += (

@@ -86,10 +86,11 @@ class Standardize:
         wide = et.astype(x, _widest(x))
         mean = et.where(constant, low, et.mean(wide, axis=axes, keepdims=True))
         var = et.where(constant, 0.0, et.var(wide, axis=axes, keepdims=True))
-        scale = et.sqrt(var + self.epsilon)
+        scale = et.astype(et.sqrt(var + self.epsilon), x.dtype)
         scale = et.where(et.logical_or(constant, scale == 0.0), 1.0, scale)
         features = tuple(None if a in axes else x.shape[a] for a in range(1, x.ndim))
-        self._fit = _Fit(features, *(et.astype(each[0], x.dtype) for each in (mean, var, scale)))
+        mean, var = et.astype(mean, x.dtype), et.astype(var, x.dtype)
+        self._fit = _Fit(features, mean[0], var[0], scale[0])
         return self
 
     def transform(self, x: TensorLike, /) -> EmberTensor:

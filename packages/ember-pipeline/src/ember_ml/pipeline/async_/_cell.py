@@ -71,11 +71,7 @@ class Cell:
 
     async def post(self, delivery: Delivery) -> None:
         """Put ``delivery`` into the mailbox."""
-        if self.task is not None and self.task.get_loop() is not asyncio.get_running_loop():
-            raise UsageError(
-                f"{self.name} runs on another event loop; "
-                "use asyncio.run_coroutine_threadsafe(actor.send(message), its_loop)"
-            )
+        self._check_loop()
         try:
             await self.mailbox.put(delivery)
         except MailboxClosed:
@@ -83,6 +79,7 @@ class Cell:
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Close the mailbox and wait until the loop has ended, unless it would wait for us."""
+        self._check_loop()
         self.mailbox.close()
         if not drain:
             self._bury_waiting()
@@ -97,6 +94,13 @@ class Cell:
         if await cycle_through(self) is None:
             with waiting_for(self):
                 await self._stopped.wait()
+
+    def _check_loop(self) -> None:
+        if self.task is not None and self.task.get_loop() is not asyncio.get_running_loop():
+            raise UsageError(
+                f"{self.name} runs on another event loop; "
+                "use asyncio.run_coroutine_threadsafe(actor.send(message), its_loop)"
+            )
 
     async def _serve(self) -> None:
         for count in itertools.count(1):

@@ -65,7 +65,8 @@ class AsyncPipeline(PipelineBuilder):
         coroutine = is_async(callable_of(stage, repr(self)))
         if coroutine and where == "thread":
             raise InvalidValueError(
-                f"{self!r}: {stage!r} is asynchronous and runs on the event loop; leave out where='thread'"
+                f"{self!r}: {stage!r} is asynchronous and runs on the event loop; "
+                "leave out where='thread'"
             )
         self._append(stage, name, "inline" if coroutine else where or "thread")
         return self

@@ -43,7 +43,7 @@ class _End:
 _Event = _Item | _Failed | _End
 
 
-def iterated(source: Iterable[Any] | AsyncIterable[Any], where: str) -> AsyncIterator[Any]:
+def iterated(source: Iterable[Any] | AsyncIterable[Any], owner: str) -> AsyncIterator[Any]:
     """``source`` as an asynchronous iterator that never blocks the event loop.
 
     Raises:
@@ -55,7 +55,7 @@ def iterated(source: Iterable[Any] | AsyncIterable[Any], where: str) -> AsyncIte
         iterator = iter(source)
     except TypeError as error:
         raise ArgumentError(
-            f"{where}: the source of a stream must be iterable, got {source!r}"
+            f"{owner}: the source of a stream must be iterable, got {source!r}"
         ) from error
     return _in_memory(iterator) if isinstance(source, _IN_MEMORY) else _in_thread(iterator)
 
