@@ -10,8 +10,7 @@ ENGINES = ("numpy", "torch", "mlx", "jax", "tensorflow")
 def main() -> None:
     package = importlib.import_module("ember_ml.data")
     names = [info.name for info in pkgutil.walk_packages(package.__path__, "ember_ml.data.")]
-    for part in ("audio", "text", "vision", "features"):
-        assert f"ember_ml.data.{part}" in names, f"no {part} in {names}"
+    assert "ember_ml.data.features" in names, names
     for name in names:
         importlib.import_module(name)
     assert not [engine for engine in ENGINES if engine in sys.modules]

@@ -87,3 +87,13 @@ def test_backend_entry_point(engine, target):
 def test_command_line_entry_point():
     (point,) = entry_points(group="console_scripts", name="ember")
     assert callable(point.load())
+
+
+def test_declared_subcommands_load():
+    declared = {}
+    for name in NAMES:
+        declared |= project(name).get("entry-points", {}).get("ember_ml.commands", {})
+    installed = {point.name: point for point in entry_points(group="ember_ml.commands")}
+    assert declared.items() <= {name: point.value for name, point in installed.items()}.items()
+    for name in declared:
+        assert callable(installed[name].load())
