@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .dtypes import DType
+from .dtypes import DType, bool_
 from .operations import OPERATIONS, Operation
 from .protocol import Backend, Native
 
@@ -36,7 +36,13 @@ class Bound:
     asnative: Callable[[Any], Native]
     #: The scalars that the engine may meet directly, since they cannot change the dtype.
     scalars: frozenset[type]
+    #: Operations that take them on the right, and on the left.
+    scalar_right: frozenset[str]
+    scalar_left: frozenset[str]
+    #: Whether the dtype is floating or complex.
+    inexact: bool
     bool_: Bound
+    integers: frozenset[Bound]
     #: By native dtype, and by Ember's.
     siblings: dict[Any, Bound]
     by_dtype: dict[DType, Bound]
@@ -48,6 +54,9 @@ class Bound:
         self.native_dtype = backend.dtypes[dtype]
         self.array_type = backend.array_type
         self.asnative = backend.asnative
+        self.scalar_right = backend.scalar_right
+        self.scalar_left = backend.scalar_left
+        self.inexact = dtype.kind in ("float", "complex")
         # An integer may be out of a narrow dtype's range: those go the careful way.
         self.scalars = {
             "float": frozenset({float, int}),
@@ -84,14 +93,14 @@ def bind(
     for dtype, native in backend.dtypes.items():
         special = variants(backend, dtype)
         direct = {
-            key: special.get(key, function)
-            if OPERATIONS[key].accepts_dtype(dtype)
-            else _not_direct
+            key: special.get(key, function) if OPERATIONS[key].accepts_dtype(dtype) else _not_direct
             for key, function in table.items()
         }
         siblings[native] = by_dtype[dtype] = Bound(backend, dtype, direct)
+    integers = frozenset(b for dtype, b in by_dtype.items() if dtype.kind in ("signed", "unsigned"))
     for bound in by_dtype.values():
         bound.siblings = siblings
         bound.by_dtype = by_dtype
-        bound.bool_ = by_dtype[next(d for d in by_dtype if d.kind == "bool")]
+        bound.bool_ = by_dtype[bool_]
+        bound.integers = integers
     return by_dtype

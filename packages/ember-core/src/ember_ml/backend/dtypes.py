@@ -8,7 +8,7 @@ both), and ``float16`` meeting ``bfloat16`` gives ``float32``.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .errors import DTypeError
 
@@ -93,9 +93,7 @@ def by_name(name: str) -> DType:
     try:
         return DTYPES[name]
     except KeyError:
-        raise DTypeError(
-            f"{name!r} is not a dtype; Ember knows {', '.join(DTYPES)}"
-        ) from None
+        raise DTypeError(f"{name!r} is not a dtype; Ember knows {', '.join(DTYPES)}") from None
 
 
 def _integers(a: DType, b: DType) -> DType:
@@ -146,7 +144,7 @@ def promote(*dtypes: DType) -> DType:
     return result
 
 
-def scalar_dtype(scalar: complex, dtype: DType | None = None) -> DType:
+def scalar_dtype(scalar: Any, dtype: DType | None = None) -> DType:
     """The dtype of a Python scalar met by a tensor of ``dtype``: it never widens the tensor.
 
     With ``dtype=None`` the default dtype of the scalar's kind.

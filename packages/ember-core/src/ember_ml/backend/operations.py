@@ -22,13 +22,14 @@ Role: TypeAlias = Literal[
 ]
 
 #: The dtypes an operation is defined for. ``floating`` and ``inexact`` (floating or complex)
-#: take integers too and compute in the default floating dtype.
+#: take integers too and compute in the default floating dtype; ``complex`` takes real numbers.
 Accepts: TypeAlias = Literal[
     "any", "numeric", "real", "integer", "bits", "bool", "floating", "inexact", "complex"
 ]
 
-#: The dtype of the result: the operands' own, ``bool``, or to be read off the native result.
-Result: TypeAlias = Literal["same", "bool", "read"]
+#: The dtype of the result: the operands' own; ``bool``; to be read off the native result; or, of
+#: a sum, the operands' own where they are floating or complex and no ``dtype`` is given, else read.
+Result: TypeAlias = Literal["same", "bool", "read", "sum"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Operation:
         body: the definition of a composed operation; None for a primitive.
         roles: what each parameter is, in the order of the signature.
         promoted: names of the tensor parameters that are brought to one dtype.
+        kinds: what the other tensor parameters must be: ``{"condition": "bool"}``.
         check: says what is wrong with the shapes, or None: ``check(shapes, arguments)``.
     """
 
@@ -49,6 +51,7 @@ class Operation:
     signature: inspect.Signature
     roles: dict[str, Role]
     promoted: tuple[str, ...]
+    kinds: dict[str, Literal["bool", "integer"]]
     accepts: Accepts
     result: Result
     returns: str

@@ -49,9 +49,9 @@ from ._analysis import (
     exp,
     expm1,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     sin,
     sinh,
     sqrt,
@@ -115,12 +115,12 @@ from ._data import (
     finfo,
     iinfo,
     isdtype,
-    reduce_tensor,
     result_type,
-    to_backend,
-    to_device,
-    to_dlpack,
 )
+from ._data import reduce_tensor as reduce_tensor
+from ._data import to_backend as to_backend
+from ._data import to_device as to_device
+from ._data import to_dlpack as to_dlpack
 from ._elementwise import (
     abs,
     add,
@@ -159,6 +159,8 @@ from ._functions import (
     softmax_cross_entropy,
     stop_gradient,
 )
+from ._index import getitem as getitem
+from ._index import setitem as setitem
 from ._linalg import (
     matmul,
     tensordot,
@@ -183,6 +185,9 @@ from ._manipulation import (
     tile,
     unstack,
 )
+from ._namespace import __array_namespace_info__
+from ._namespace import array_namespace as array_namespace
+from ._operators import install
 from ._reduction import (
     all,
     any,
@@ -197,6 +202,19 @@ from ._reduction import (
     std,
     sum,
     var,
+)
+from ._repr import array_repr as array_repr
+from ._repr import array_str as array_str
+from ._results import (
+    EighResult,
+    EigResult,
+    QRResult,
+    SlogdetResult,
+    SVDResult,
+    TopKResult,
+    UniqueAllResult,
+    UniqueCountsResult,
+    UniqueInverseResult,
 )
 from ._search import (
     argmax,
@@ -217,21 +235,6 @@ from ._sets import (
     unique_inverse,
     unique_values,
 )
-from ._index import getitem, setitem
-from ._namespace import __array_namespace_info__, array_namespace
-from ._operators import install
-from ._repr import array_repr, array_str
-from ._results import (
-    EighResult,
-    EigResult,
-    QRResult,
-    SVDResult,
-    SlogdetResult,
-    TopKResult,
-    UniqueAllResult,
-    UniqueCountsResult,
-    UniqueInverseResult,
-)
 
 __array_api_version__ = "2025.12"
 
@@ -240,6 +243,15 @@ newaxis = None
 install()
 
 __all__ = [
+    "UniqueInverseResult",
+    "UniqueCountsResult",
+    "UniqueAllResult",
+    "TopKResult",
+    "SlogdetResult",
+    "SVDResult",
+    "QRResult",
+    "EigResult",
+    "EighResult",
     "DType",
     "Device",
     "EmberTensor",

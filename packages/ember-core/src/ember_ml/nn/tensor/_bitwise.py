@@ -13,7 +13,6 @@ from __future__ import annotations
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
 
-
 __all__ = [
     "bitwise_and",
     "bitwise_invert",
@@ -22,6 +21,7 @@ __all__ = [
     "bitwise_right_shift",
     "bitwise_xor",
 ]
+
 
 @operation(accepts="bits", result="same")
 def bitwise_and(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:

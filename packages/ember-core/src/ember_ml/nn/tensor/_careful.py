@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from ember_ml.backend._bound import Bound
-from ember_ml.backend.dtypes import DType, DTypeLike, by_name, float32, promote, scalar_dtype
+from ember_ml.backend.dtypes import (
+    DType,
+    DTypeLike,
+    by_name,
+    complex64,
+    float32,
+    promote,
+    scalar_dtype,
+)
 from ember_ml.backend.errors import (
     ArgumentError,
     BackendMismatchError,
@@ -27,7 +35,7 @@ from ember_ml.backend.protocol import Backend, Native
 from ember_ml.backend.registry import bounds, current_backend
 
 from . import _shapes
-from ._convert import SCALARS, lift
+from ._convert import SCALARS, as_scalar, lift, native_of
 from ._core import EmberTensor
 from ._results import RESULTS
 
@@ -53,8 +61,9 @@ def as_dtype(dtype: DTypeLike, backend: Backend) -> DType:
         return dtype
     if isinstance(dtype, str):
         return by_name(dtype)
-    if dtype in (bool, int, float, complex):
-        return scalar_dtype(dtype(0))  # type: ignore[operator]
+    for kind in (bool, int, float, complex):  # by identity: numpy.dtype("int64") == int
+        if dtype is kind:
+            return scalar_dtype(kind(0))
     for ours, native in backend.dtypes.items():
         if native is dtype or native == dtype:
             return ours
@@ -67,25 +76,23 @@ def native_dtype(dtype: DTypeLike, bound: Bound) -> Any:
     """The engine's dtype for ``dtype``.
 
     Raises:
-        DTypeError: it is not a dtype.
+        DTypeError: it is not a dtype, or a real one for a complex tensor.
         UnsupportedError: the engine has no such dtype.
     """
-    found = bound.by_dtype.get(dtype)  # type: ignore[call-overload]
-    if found is None:
-        found = bound_for(bound.backend, as_dtype(dtype, bound.backend))
-    return found.native_dtype
+    if not isinstance(dtype, DType):
+        dtype = as_dtype(dtype, bound.backend)
+    if bound.dtype.kind == "complex" and dtype.kind not in ("complex", "bool"):
+        raise DTypeError(
+            f"a {bound.dtype} tensor cannot become {dtype}: take et.real(x), et.imag(x) or "
+            "et.abs(x) of it"
+        )
+    return bound_for(bound.backend, dtype).native_dtype
 
 
 def bound_for(backend: Backend, dtype: DType) -> Bound:
     """``backend`` bound to ``dtype``."""
-    table = bounds(backend)
-    try:
-        return table[dtype]
-    except KeyError:
-        raise UnsupportedError(
-            f"backend {backend.name!r} has no dtype {dtype}; it has "
-            f"{', '.join(map(repr, table))}"
-        ) from None
+    native_of(dtype, backend)
+    return bounds(backend)[dtype]
 
 
 def check_device(device: str | None, backend: Backend) -> str | None:
@@ -113,9 +120,7 @@ def wrap_native(native: Native, backend: Backend) -> EmberTensor:
     siblings = next(iter(table.values())).siblings
     bound = siblings.get(native.dtype)
     if bound is None:
-        raise UnsupportedError(
-            f"backend {backend.name!r} holds a dtype that Ember has not: {native.dtype}"
-        )
+        raise DTypeError(f"an array of {native.dtype} has no Ember dtype")
     tensor = EmberTensor()
     tensor._tensor = native
     tensor._backend = bound
@@ -162,6 +167,7 @@ def careful(
             arguments[name] = _lift_operand(op, name, arguments[name], backend)
     for name in op.of_role("tensors"):
         arguments[name] = [_lift_operand(op, name, x, backend) for x in arguments[name]]
+    _check_kinds(op, arguments)
     dtype = _promote(op, arguments)
     if dtype is None:
         bound = _leading_bound(op, arguments, backend)
@@ -245,6 +251,20 @@ def _lift_operand(op: Operation, name: str, value: Any, backend: Backend) -> Any
         raise
 
 
+def _check_kinds(op: Operation, arguments: dict[str, Any]) -> None:
+    """Refuse a condition that is not bool, and indices that are not integers."""
+    for name, kind in op.kinds.items():
+        value = arguments[name]
+        if value is None:
+            continue
+        if kind == "bool" and value.dtype.kind != "bool":
+            raise DTypeError(f"{op.name}: {name} must be bool, not {value.dtype}: {name} != 0")
+        if kind == "integer" and value.dtype.kind not in ("signed", "unsigned"):
+            raise DTypeError(
+                f"{op.name}: {name} must be integers, not {value.dtype}: {name}.astype(et.int64)"
+            )
+
+
 def _operands(op: Operation, arguments: dict[str, Any]) -> list[Any]:
     found: list[Any] = []
     for name in op.promoted:
@@ -270,6 +290,8 @@ def _promote(op: Operation, arguments: dict[str, Any]) -> DType | None:
         return dtype
     if op.accepts in ("floating", "inexact") and dtype.kind in ("bool", "signed", "unsigned"):
         return float32
+    if op.accepts == "complex":
+        return promote(dtype, complex64)
     raise DTypeError(f"{op.name} is not defined for {dtype}; {_accepted(op, dtype)}")
 
 
@@ -281,16 +303,13 @@ def _accepted(op: Operation, dtype: DType) -> str:
         "bits": "it takes integers and bool: x.astype(et.int64)",
         "bool": "it takes bool: x != 0",
         "floating": "it takes real floating-point numbers: et.real(x) or et.abs(x)",
-        "complex": "it takes complex numbers: x.astype(et.complex64)",
     }
     return kinds.get(op.accepts, f"it takes {op.accepts} dtypes")
 
 
 def _convert(op: Operation, arguments: dict[str, Any], bound: Bound) -> None:
     """Bring the promoted operands to the dtype of ``bound``."""
-    device = next(
-        (x.device for x in _operands(op, arguments) if isinstance(x, EmberTensor)), None
-    )
+    device = next((x.device for x in _operands(op, arguments) if isinstance(x, EmberTensor)), None)
     backend = bound.backend
     several = len(_operands(op, arguments)) > 1
     for index, name in enumerate(op.promoted):
@@ -309,29 +328,11 @@ def _convert(op: Operation, arguments: dict[str, Any], bound: Bound) -> None:
 def _to(value: Any, bound: Bound, device: str | None, *, direct: bool) -> Any:
     if isinstance(value, EmberTensor):
         return value if value._backend is bound else value.astype(bound.dtype)
-    value = _as_scalar(value, bound.dtype)
+    value = as_scalar(value, bound.dtype)
     if direct:
         return value
     native = bound.backend.from_python(value, dtype=bound.native_dtype, device=device)
     return wrap_native(native, bound.backend)
-
-
-def _as_scalar(value: Any, dtype: DType) -> Any:
-    """A Python scalar as one of the kind of ``dtype``."""
-    match dtype.kind:
-        case "float":
-            return float(value)
-        case "complex":
-            return complex(value)
-        case "signed" | "unsigned":
-            low = -(2 ** (dtype.bits - 1)) if dtype.kind == "signed" else 0
-            if not low <= value < low + 2**dtype.bits:
-                raise InvalidValueError(
-                    f"the Python integer {value} does not fit the tensor's dtype {dtype}; "
-                    "convert the tensor first, x.astype(et.int64)"
-                )
-            return int(value)
-    return value
 
 
 def _leading_bound(op: Operation, arguments: dict[str, Any], backend: Backend) -> Bound:

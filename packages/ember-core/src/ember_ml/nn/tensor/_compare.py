@@ -13,7 +13,6 @@ from __future__ import annotations
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
 
-
 __all__ = [
     "equal",
     "greater",
@@ -30,6 +29,7 @@ __all__ = [
     "not_equal",
     "signbit",
 ]
+
 
 @operation(result="bool")
 def equal(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:

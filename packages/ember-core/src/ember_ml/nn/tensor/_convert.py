@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ember_ml.backend.dtypes import DTYPES, DType, promote, scalar_dtype
-from ember_ml.backend.errors import ArgumentError, EmberError, ShapeError, UnsupportedError
+from ember_ml.backend.errors import (
+    ArgumentError,
+    DTypeError,
+    EmberError,
+    InvalidValueError,
+    ShapeError,
+    UnsupportedError,
+)
 from ember_ml.backend.protocol import Backend, Native
 
 from ._core import EmberTensor
 
-__all__ = ["SCALARS", "lift", "nested_shape"]
+__all__ = ["SCALARS", "as_scalar", "lift", "native_of"]
 
 #: The exact classes of Python scalars.
 SCALARS = frozenset({bool, int, float, complex})
@@ -24,6 +31,9 @@ _FORMATS = {
 }  # fmt: skip
 
 
+_ORDER = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2, "complex": 3}
+
+
 def lift(
     value: Any,
     backend: Backend,
@@ -32,36 +42,33 @@ def lift(
     device: str | None = None,
     copy: bool | None = None,
 ) -> Native:
-    """``value`` as a native array of ``backend``, of its own dtype unless one is given.
+    """``value`` as a native array of ``backend``.
+
+    Args:
+        dtype: of numbers and lists of them; arrays keep their own.
+        copy: False for an error where the memory of ``value`` cannot be shared.
 
     Raises:
-        ArgumentError: it cannot be made into a tensor.
-        ShapeError: a ragged list.
+        ArgumentError: it cannot be made into a tensor, or not without a copy.
+        DTypeError: it is an array of something else than numbers.
+        InvalidValueError: a number is out of the dtype's range.
+        ShapeError: a ragged list; the message says where.
+        UnsupportedError: the engine lacks the dtype.
     """
-    if value.__class__ in SCALARS:
-        return _from_python(value, scalar_dtype(value), backend, dtype, device)
     if isinstance(value, backend.array_types):
         return value
-    if isinstance(value, list | tuple | range):
+    if value.__class__ in SCALARS or isinstance(value, list | tuple | range):
+        if copy is False:
+            raise _needs_copy(value)
+        if value.__class__ in SCALARS:
+            return _from_python(value, [value], (), backend, dtype, device)
         return _from_sequence(value, backend, dtype, device)
-    if hasattr(value, "__dlpack__"):
-        try:
-            return backend.from_dlpack(value, device=device, copy=copy)
-        except EmberError:
-            raise
-        except Exception:  # a dtype or a read-only flag that this DLPack does not carry
-            pass
-    try:
-        view = memoryview(value)
-    except TypeError:
-        pass
-    else:
-        return _from_buffer(view, backend, device)
-    if hasattr(value, "__array__"):
-        return lift(value.__array__(), backend, device=device, copy=copy)
-    if isinstance(value, int | float | complex):  # subclasses of the scalars
-        base = next(c for c in (bool, int, float, complex) if isinstance(value, c))
-        return lift(base(value), backend, dtype=dtype, device=device)
+    array = _from_array(value, backend, dtype, device, copy)
+    if array is not None:
+        return array
+    for kind in (bool, int, float, complex):  # subclasses of the scalars
+        if isinstance(value, kind):
+            return lift(kind(value), backend, dtype=dtype, device=device, copy=copy)
     raise ArgumentError(
         f"cannot make a tensor of {type(value).__name__} {_short(value)}; Ember takes tensors, "
         "numbers, nested lists of numbers, native arrays, and objects with __dlpack__, "
@@ -74,88 +81,138 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _from_python(
-    data: Any, own: DType, backend: Backend, dtype: DType | None, device: str | None
-) -> Native:
-    wanted = dtype or own
-    if wanted not in backend.dtypes:
-        raise UnsupportedError(f"backend {backend.name!r} has no dtype {wanted}")
-    if wanted.kind in ("bool", "signed", "unsigned") and own.kind in ("float", "complex"):
-        # Python's own conversion, as astype does it, rather than each engine's opinion.
-        native = backend.from_python(data, dtype=backend.dtypes[own], device=device)
-        return native
-    try:
-        return backend.from_python(data, dtype=backend.dtypes[wanted], device=device)
-    except (OverflowError, ValueError, RuntimeError, TypeError) as error:
-        raise ArgumentError(
-            f"cannot make a {wanted} tensor of {_short(data)}: {error}"
-        ) from error
+def _needs_copy(value: object) -> ArgumentError:
+    return ArgumentError(
+        f"a {type(value).__name__} cannot become a tensor without a copy; pass copy=None"
+    )
 
 
-def nested_shape(data: Any, path: str = "") -> tuple[int, ...]:
-    """The shape of nested sequences.
+def native_of(dtype: DType, backend: Backend) -> Any:
+    """The engine's dtype for ``dtype``.
 
     Raises:
-        ShapeError: they are ragged; the message says where.
+        UnsupportedError: it has none.
     """
-    if not isinstance(data, list | tuple | range):
-        return tuple(getattr(data, "shape", ()))
-    if len(data) == 0:
-        return (0,)
-    first = nested_shape(data[0], f"{path}[0]")
-    for i, item in enumerate(data[1:], 1):
-        other = nested_shape(item, f"{path}[{i}]")
-        if other != first:
-            raise ShapeError(
-                f"a ragged list: item {path}[0] has shape {first} and item {path}[{i}] has "
-                f"shape {other}; pad them to one length"
-            )
-    return (len(data), *first)
+    try:
+        return backend.dtypes[dtype]
+    except KeyError:
+        raise UnsupportedError(
+            f"backend {backend.name!r} has no dtype {dtype}; it has "
+            f"{', '.join(map(repr, backend.dtypes))}"
+        ) from None
 
 
-def _leaves(data: Any) -> Any:
-    if isinstance(data, list | tuple | range):
-        for item in data:
-            yield from _leaves(item)
+# -- arrays of other engines ------------------------------------------------------------------
+
+
+def _from_array(
+    value: Any, backend: Backend, dtype: DType | None, device: str | None, copy: bool | None
+) -> Native | None:
+    """By DLPack, the buffer protocol or NumPy, whichever carries it; None where none does."""
+    own = DTYPES.get(str(getattr(value, "dtype", "")).rpartition(".")[2])
+    if own is not None and own not in backend.dtypes:
+        if dtype is None or not hasattr(value, "astype"):
+            native_of(own, backend)
+        return lift(value.astype(dtype.name), backend, device=device, copy=copy)
+    failure: Exception | None = None
+    if hasattr(value, "__dlpack__"):
+        try:
+            return backend.from_dlpack(value, device=device, copy=copy)
+        except EmberError:
+            raise
+        except Exception as error:  # a dtype or a read-only flag that this DLPack does not carry
+            failure = error
+    try:
+        view = memoryview(value)
+    except (TypeError, ValueError, BufferError) as error:
+        failure = failure or error
     else:
-        yield data
+        if copy is False:
+            raise _needs_copy(value) from failure
+        return _from_buffer(view, backend, device)
+    if not hasattr(value, "__array__"):
+        return None
+    try:
+        array = value.__array__()
+    except Exception as error:
+        raise ArgumentError(
+            f"cannot make a tensor of {type(value).__name__}: its __array__ failed: {error}"
+        ) from error
+    if array.__class__ is value.__class__:
+        raise DTypeError(f"an array of {value.dtype} has no Ember dtype") from failure
+    return lift(array, backend, dtype=dtype, device=device, copy=copy)
+
+
+def _from_buffer(view: memoryview, backend: Backend, device: str | None) -> Native:
+    code = view.format.lstrip("@=<|")
+    if code == "c":  # bytes read as characters
+        view, code = view.cast("B"), "B"
+    if code not in _FORMATS or (code in "lL" and view.itemsize != 8):
+        raise DTypeError(
+            f"a buffer of format {view.format!r} has no Ember dtype; cast it to one of "
+            f"{', '.join(sorted(set(_FORMATS.values())))}"
+        )
+    native = native_of(DTYPES[_FORMATS[code]], backend)
+    shape = tuple(view.shape or ())
+    data = view if view.c_contiguous else memoryview(view.tobytes())
+    return backend.from_buffer(data, dtype=native, shape=shape, device=device)
+
+
+# -- Python numbers -----------------------------------------------------------------------------
 
 
 def _from_sequence(
     data: Sequence[Any], backend: Backend, dtype: DType | None, device: str | None
 ) -> Native:
-    shape = nested_shape(data)
-    kinds: set[type] = set()
-    own: DType | None = None
-    plain = True
-    for leaf in _leaves(data):
-        cls = leaf.__class__
-        if cls in SCALARS:
-            if cls not in kinds:
-                kinds.add(cls)
-                found = scalar_dtype(leaf)
-                own = found if own is None else promote(own, found)
-            continue
-        plain = False
-        if isinstance(leaf, EmberTensor):
-            found = leaf.dtype
-        elif isinstance(leaf, str | bytes) or not hasattr(leaf, "dtype"):
-            raise ArgumentError(
-                f"a list of numbers holds {cls.__name__} {_short(leaf)}, which is not one"
+    leaves: list[Any] = []
+    shape = _flatten(data, "", leaves)
+    if not all(leaf.__class__ in SCALARS for leaf in leaves):
+        data, dtype = _plain(data), dtype or _common_dtype(leaves)
+        leaves.clear()
+        shape = _flatten(data, "", leaves)
+    return _from_python(data, leaves, shape, backend, dtype, device)
+
+
+def _flatten(data: Any, path: str, leaves: list[Any]) -> tuple[int, ...]:
+    """The shape of nested sequences, whose elements go to ``leaves``.
+
+    Raises:
+        ShapeError: they are ragged; the message says where.
+    """
+    if not isinstance(data, list | tuple | range):
+        leaves.append(data)
+        return tuple(getattr(data, "shape", ()))
+    if all(item.__class__ in SCALARS for item in data):
+        leaves.extend(data)
+        return (len(data),)
+    shapes = [_flatten(item, f"{path}[{i}]", leaves) for i, item in enumerate(data)]
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ShapeError(
+                f"a ragged list: item {path}[0] has shape {shapes[0]} and item {path}[{i}] has "
+                f"shape {shape}; pad them to one length"
             )
+    return (len(data), *shapes[0])
+
+
+def _common_dtype(leaves: list[Any]) -> DType:
+    """The dtype of a list that holds arrays or array scalars."""
+    dtypes = []
+    for leaf in leaves:
+        if leaf.__class__ in SCALARS:
+            dtypes.append(scalar_dtype(leaf))
+        elif isinstance(leaf, EmberTensor):
+            dtypes.append(leaf.dtype)
+        elif hasattr(leaf, "dtype") and hasattr(leaf, "tolist"):
+            name = str(leaf.dtype).rpartition(".")[2]
+            if name not in DTYPES:
+                raise DTypeError(f"a list holds an array of {name}, which is no Ember dtype")
+            dtypes.append(DTYPES[name])
         else:
-            found = DTYPES.get(str(leaf.dtype).rpartition(".")[2], scalar_dtype(0.0))
-        own = found if own is None else promote(own, found)
-    own = own if own is not None else scalar_dtype(0.0)
-    if not plain:
-        data = _plain(data)
-    elif isinstance(data, range):
-        data = list(data)
-    if 0 in shape and len(shape) > 1:
-        # Engines read [[], []] as they like: make it flat, of no elements.
-        empty = backend.dtypes[dtype or own]
-        return backend.from_buffer(b"", dtype=empty, shape=shape, device=device)
-    return _from_python(data, own, backend, dtype, device)
+            raise ArgumentError(
+                f"a list of numbers holds {type(leaf).__name__} {_short(leaf)}, which is not one"
+            )
+    return promote(*dtypes)
 
 
 def _plain(data: Any) -> Any:
@@ -165,19 +222,64 @@ def _plain(data: Any) -> Any:
     return data if data.__class__ in SCALARS else data.tolist()
 
 
-def _from_buffer(view: memoryview, backend: Backend, device: str | None) -> Native:
-    code = view.format.lstrip("@=<|")
-    if code == "c":  # bytes read as characters
-        view, code = view.cast("B"), "B"
-    if code not in _FORMATS or (code in "lL" and view.itemsize != 8):
-        raise ArgumentError(
-            f"a buffer of format {view.format!r} has no Ember dtype; cast it to one of "
-            f"{', '.join(sorted(set(_FORMATS.values())))}"
+def _from_python(
+    data: Any,
+    leaves: list[Any],
+    shape: tuple[int, ...],
+    backend: Backend,
+    dtype: DType | None,
+    device: str | None,
+) -> Native:
+    kinds = set(map(type, leaves))
+    own = promote(*(scalar_dtype(kind()) for kind in kinds)) if kinds else scalar_dtype(0.0)
+    wanted = dtype or own
+    native = native_of(wanted, backend)
+    if 0 in shape:
+        # Engines read [[], []] as they like: make it of no bytes.
+        return backend.from_buffer(b"", dtype=native, shape=shape, device=device)
+    if _ORDER[own.kind] > _ORDER[wanted.kind] or wanted.kind == "bool":
+        # A conversion that loses something is Python's, not each engine's own.
+        data = _map(data, lambda value: as_scalar(value, wanted))
+    else:
+        if int in kinds:
+            integers = [value for value in leaves if value.__class__ is int]
+            as_scalar(min(integers), wanted), as_scalar(max(integers), wanted)
+        if isinstance(data, range):
+            data = list(data)
+    return backend.from_python(data, dtype=native, device=device)
+
+
+def _map(data: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(data, list | tuple | range):
+        return [_map(item, function) for item in data]
+    return function(data)
+
+
+def as_scalar(value: Any, dtype: DType) -> Any:
+    """A Python scalar as one of the kind of ``dtype``.
+
+    Raises:
+        DTypeError: a complex number for a real dtype.
+        InvalidValueError: it is out of the dtype's range.
+    """
+    if value.__class__ is complex and dtype.kind not in ("complex", "bool"):
+        raise DTypeError(f"the complex number {value} does not fit the dtype {dtype}")
+    try:
+        match dtype.kind:
+            case "bool":
+                return bool(value)
+            case "float":
+                return float(value)
+            case "complex":
+                return complex(value)
+            case _:
+                number = int(value)
+    except (OverflowError, ValueError) as error:
+        raise InvalidValueError(f"{_short(value)} does not fit the dtype {dtype}") from error
+    low = -(2 ** (dtype.bits - 1)) if dtype.kind == "signed" else 0
+    if not low <= number < low + 2**dtype.bits:
+        raise InvalidValueError(
+            f"the Python number {_short(value)} does not fit the dtype {dtype}; choose a wider "
+            "one: x.astype(et.int64), or dtype=et.int64"
         )
-    dtype = DTYPES[_FORMATS[code]]
-    if dtype not in backend.dtypes:
-        raise UnsupportedError(f"backend {backend.name!r} has no dtype {dtype}")
-    data = view if view.c_contiguous else memoryview(view.tobytes())
-    return backend.from_buffer(
-        data, dtype=backend.dtypes[dtype], shape=view.shape or (), device=device
-    )
+    return number

@@ -126,8 +126,9 @@ class EmberTensor:
             raise ArgumentError("cannot iterate over a tensor with no dimensions")
         return (self[i] for i in range(len(self)))
 
-    def __contains__(self, value: TensorLike) -> bool:
-        return bool(ops.any(ops.equal(self, value)))
+    def __contains__(self, value: object) -> bool:
+        equal: Any = self == value  # a plain False where they cannot be compared
+        return bool(equal.any() if isinstance(equal, EmberTensor) else equal)
 
     def __hash__(self) -> int:
         return id(self)  # identity, as the engines do: `==` compares elements
@@ -168,18 +169,18 @@ class EmberTensor:
         return bool(self.item())
 
     def __int__(self) -> int:
-        return self._scalar(int)  # type: ignore[no-any-return]
+        return self._scalar(int)
 
     def __float__(self) -> float:
-        return self._scalar(float)  # type: ignore[no-any-return]
+        return self._scalar(float)
 
     def __complex__(self) -> complex:
-        return self._scalar(complex)  # type: ignore[no-any-return]
+        return self._scalar(complex)
 
     def __index__(self) -> int:
         if self.dtype.kind not in ("signed", "unsigned"):
             raise DTypeError(f"only an integer tensor can be used as an index, not {self.dtype}")
-        return self._scalar(operator.index)  # type: ignore[no-any-return]
+        return self._scalar(operator.index)
 
     def __format__(self, spec: str) -> str:
         if not spec:
@@ -257,16 +258,21 @@ class EmberTensor:
     # -- indexing -----------------------------------------------------------------------------
 
     def __getitem__(self, key: Any, /) -> EmberTensor:
-        if key.__class__ is slice:
+        if key.__class__ is slice or key.__class__ is int:
+            x = self._tensor
             try:
-                # Engines agree on plain slices; what one of them refuses goes the long way.
-                native = self._tensor[key]
+                # Engines agree on slices and on integers in range; the rest goes the long way.
+                if key.__class__ is slice or -x.shape[0] <= key < x.shape[0]:
+                    b = self._backend
+                    native = x[key]
+                    if native.__class__ is not b.array_type:
+                        native = b.asnative(native)
+                    tensor = EmberTensor()
+                    tensor._tensor = native
+                    tensor._backend = b
+                    return tensor
             except Exception:
                 return ops.getitem(self, key)
-            tensor = EmberTensor()
-            tensor._tensor = native
-            tensor._backend = self._backend
-            return tensor
         return ops.getitem(self, key)
 
     def __setitem__(self, key: Any, value: TensorLike, /) -> None:
@@ -300,19 +306,19 @@ class EmberTensor:
     def __rxor__(self, other: TensorLike, /) -> EmberTensor: ...
     def __rlshift__(self, other: TensorLike, /) -> EmberTensor: ...
     def __rrshift__(self, other: TensorLike, /) -> EmberTensor: ...
-    def __iadd__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __isub__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __imul__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __itruediv__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __ifloordiv__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __imod__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __ipow__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __imatmul__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __iand__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __ior__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __ixor__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __ilshift__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
-    def __irshift__(self, other: TensorLike, /) -> EmberTensor: ...  # type: ignore[misc]
+    def __iadd__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __isub__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __imul__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __itruediv__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __ifloordiv__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __imod__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __ipow__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __imatmul__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __iand__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __ior__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __ixor__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __ilshift__(self, other: TensorLike, /) -> EmberTensor: ...
+    def __irshift__(self, other: TensorLike, /) -> EmberTensor: ...
     def __neg__(self) -> EmberTensor: ...
     def __pos__(self) -> EmberTensor: ...
     def __abs__(self) -> EmberTensor: ...
@@ -324,13 +330,7 @@ class EmberTensor:
     def __gt__(self, other: TensorLike, /) -> EmberTensor: ...
     def __ge__(self, other: TensorLike, /) -> EmberTensor: ...
 
-    # -- common methods -------------------------------------------------------------------------
-
-    def astype(
-        self, dtype: DTypeLike, /, *, copy: bool = True, device: Device | None = None
-    ) -> EmberTensor:
-        """The elements converted to ``dtype``."""
-        return ops.astype(self, dtype, copy=copy, device=device)
+    # -- methods -------------------------------------------------------------------------------
 
     def reshape(self, *shape: Any) -> EmberTensor:
         """The same elements in another shape; one size may be -1."""
@@ -344,9 +344,13 @@ class EmberTensor:
         """The axes permuted; reversed where none are given."""
         return ops.permute_dims(self, axes or tuple(reversed(range(self.ndim))))
 
-    def squeeze(self, axis: int | tuple[int, ...]) -> EmberTensor:
-        """Without the named axes of size one."""
-        return ops.squeeze(self, axis=axis)
+    # -- methods in whose place `_operators` puts the operations themselves -----------------------
+
+    def astype(
+        self, dtype: DTypeLike, /, *, copy: bool = True, device: Device | None = None
+    ) -> EmberTensor: ...
+
+    def squeeze(self, axis: int | tuple[int, ...]) -> EmberTensor: ...
 
     def sum(
         self,
@@ -354,9 +358,7 @@ class EmberTensor:
         axis: int | tuple[int, ...] | None = None,
         dtype: DTypeLike | None = None,
         keepdims: bool = False,
-    ) -> EmberTensor:
-        """`sum` along ``axis``."""
-        return ops.sum(self, axis=axis, dtype=dtype, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def prod(
         self,
@@ -364,15 +366,11 @@ class EmberTensor:
         axis: int | tuple[int, ...] | None = None,
         dtype: DTypeLike | None = None,
         keepdims: bool = False,
-    ) -> EmberTensor:
-        """`prod` along ``axis``."""
-        return ops.prod(self, axis=axis, dtype=dtype, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def mean(
         self, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-    ) -> EmberTensor:
-        """`mean` along ``axis``."""
-        return ops.mean(self, axis=axis, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def std(
         self,
@@ -380,9 +378,7 @@ class EmberTensor:
         axis: int | tuple[int, ...] | None = None,
         correction: float = 0.0,
         keepdims: bool = False,
-    ) -> EmberTensor:
-        """`std` along ``axis``."""
-        return ops.std(self, axis=axis, correction=correction, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def var(
         self,
@@ -390,42 +386,26 @@ class EmberTensor:
         axis: int | tuple[int, ...] | None = None,
         correction: float = 0.0,
         keepdims: bool = False,
-    ) -> EmberTensor:
-        """`var` along ``axis``."""
-        return ops.var(self, axis=axis, correction=correction, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def min(
         self, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-    ) -> EmberTensor:
-        """`min` along ``axis``."""
-        return ops.min(self, axis=axis, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def max(
         self, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-    ) -> EmberTensor:
-        """`max` along ``axis``."""
-        return ops.max(self, axis=axis, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
-    def argmin(self, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
-        """`argmin` along ``axis``."""
-        return ops.argmin(self, axis=axis, keepdims=keepdims)
+    def argmin(self, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor: ...
 
-    def argmax(self, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
-        """`argmax` along ``axis``."""
-        return ops.argmax(self, axis=axis, keepdims=keepdims)
+    def argmax(self, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor: ...
 
     def any(
         self, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-    ) -> EmberTensor:
-        """`any` along ``axis``."""
-        return ops.any(self, axis=axis, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
     def all(
         self, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-    ) -> EmberTensor:
-        """`all` along ``axis``."""
-        return ops.all(self, axis=axis, keepdims=keepdims)
+    ) -> EmberTensor: ...
 
-    def clip(self, min: TensorLike | None = None, max: TensorLike | None = None) -> EmberTensor:
-        """`clip` to ``min`` and ``max``."""
-        return ops.clip(self, min, max)
+    def clip(self, min: TensorLike | None = None, max: TensorLike | None = None) -> EmberTensor: ...

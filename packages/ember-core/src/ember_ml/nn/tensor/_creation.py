@@ -81,18 +81,16 @@ def asarray(
     backend = current_backend()
     check_device(device, backend)
     wanted = None if dtype is None else bound_for(backend, as_dtype(dtype, backend)).dtype
-    if copy is False and (obj.__class__ in SCALARS or isinstance(obj, list | tuple | range)):
-        raise ArgumentError(f"a {type(obj).__name__} cannot become a tensor without a copy")
+    numbers = obj.__class__ in SCALARS or isinstance(obj, list | tuple | range)
     # An engine may share memory in conversion, so the copy is made here, if it is wanted.
-    tensor = wrap_native(lift(obj, backend, dtype=wanted, device=device), backend)
-    native = obj.__class__ in SCALARS or isinstance(obj, list | tuple | range)
-    return _as_tensor(tensor, wanted, device, None if native else copy)
+    sharing = False if copy is False else None
+    native = lift(obj, backend, dtype=wanted, device=device, copy=sharing)
+    return _as_tensor(wrap_native(native, backend), wanted, device, None if numbers else copy)
 
 
 def _holds_tensors(items: Sequence[Any]) -> bool:
     return any(
-        isinstance(item, EmberTensor)
-        or (isinstance(item, list | tuple) and _holds_tensors(item))
+        isinstance(item, EmberTensor) or (isinstance(item, list | tuple) and _holds_tensors(item))
         for item in items
     )
 
@@ -332,7 +330,9 @@ def eye(
     if rows < 0 or columns < 0:
         raise InvalidValueError(f"eye: sizes cannot be negative, in ({rows}, {columns})")
     below = arange(rows, device=device)[:, None] + k
-    return _data.astype(arange(columns, device=device) == below, float32 if dtype is None else dtype)
+    return _data.astype(
+        arange(columns, device=device) == below, float32 if dtype is None else dtype
+    )
 
 
 def _triangle(x: EmberTensor, k: int, *, lower: bool) -> EmberTensor:

@@ -70,7 +70,9 @@ def to_backend(x: EmberTensor, name: str, /) -> EmberTensor:
     if target is source:
         return x
     if x.dtype not in target.dtypes:
-        raise target.lacks(x.dtype.name, f"convert first: x.astype(...) to one of {list(target.dtypes)}")
+        raise target.lacks(
+            x.dtype.name, f"convert first: x.astype(...) to one of {list(target.dtypes)}"
+        )
     try:
         native = target.from_dlpack(x._tensor, device=None, copy=None)
     except Exception:  # DLPack refuses some dtypes and read-only memory: go by bytes
@@ -109,9 +111,7 @@ def _restore(backend: str, dtype: str, shape: tuple[int, ...], data: bytes) -> E
         raise BackendNotFoundError(
             f"this tensor was pickled on backend {backend!r}, which is missing here: {error}"
         ) from error
-    native = target.from_buffer(
-        data, dtype=target.dtypes[DTYPES[dtype]], shape=shape, device=None
-    )
+    native = target.from_buffer(data, dtype=target.dtypes[DTYPES[dtype]], shape=shape, device=None)
     return wrap_native(native, target)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
 
-
 __all__ = [
     "abs",
     "add",
@@ -44,6 +43,7 @@ __all__ = [
     "subtract",
     "trunc",
 ]
+
 
 @operation(accepts="numeric")
 def abs(x: TensorLike, /) -> EmberTensor:

@@ -161,7 +161,9 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> EmberTensor:
 def _check_linear(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
     x, weight, bias = shapes["x"], shapes["weight"], shapes.get("bias")
     if len(weight) != 2 or not x or x[-1] != weight[1]:
-        return f"x of shape {x} and a weight of shape {weight}, where (..., in) and (out, in) are due"
+        return (
+            f"x of shape {x} and a weight of shape {weight}, where (..., in) and (out, in) are due"
+        )
     if bias is not None and bias != weight[:1]:
         return f"a bias of shape {bias}, where {weight[:1]} is due"
     return None
@@ -186,7 +188,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike, /) -> EmberTenso
     return matmul(x, matrix_transpose(weight)) + bias
 
 
-@operation(accepts="floating", result="same")
+@operation(accepts="floating", result="same", kinds={"labels": "integer"})
 def softmax_cross_entropy(x: TensorLike, labels: TensorLike, /) -> EmberTensor:
     """``-log_softmax(x)[label]`` of each row, without making the whole logarithm's gradient.
 

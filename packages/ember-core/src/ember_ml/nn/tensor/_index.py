@@ -111,9 +111,7 @@ def _plain_slice(part: slice) -> slice:
 def _plain_integer(index: int, shape: tuple[int, ...], axis: int) -> int:
     size = shape[axis]
     if not -size <= index < size:
-        raise TensorIndexError(
-            f"index {index} is out of range for axis {axis} of shape {shape}"
-        )
+        raise TensorIndexError(f"index {index} is out of range for axis {axis} of shape {shape}")
     return index
 
 

@@ -7,6 +7,7 @@ standard 2025.12, "Manipulation functions".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
@@ -151,7 +152,7 @@ def moveaxis(
     return permute_dims(x, tuple(order))
 
 
-def expand_dims(x: TensorLike, /, *, axis: int | tuple[int, ...] = 0) -> EmberTensor:
+def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...]) -> EmberTensor:
     """``x`` with new axes of size one at ``axis``.
 
     >>> from ember_ml.nn import tensor as et
@@ -274,9 +275,7 @@ def split(
     else:
         cuts = list(indices_or_sections)
     edges = [0, *cuts, size]
-    return tuple(
-        x[(*before, slice(a, b))] for a, b in zip(edges[:-1], edges[1:], strict=True)
-    )
+    return tuple(x[(*before, slice(a, b))] for a, b in pairwise(edges))
 
 
 @operation(result="same")
@@ -308,9 +307,7 @@ def roll(
 
 
 @operation(result="same")
-def repeat(
-    x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = None
-) -> EmberTensor:
+def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = None) -> EmberTensor:
     """Each element, or each slice along ``axis``, repeated ``repeats`` times.
 
     >>> from ember_ml.nn import tensor as et

@@ -26,7 +26,7 @@ def array_namespace(api_version: str | None) -> Any:
     return sys.modules["ember_ml.nn.tensor"]
 
 
-class __array_namespace_info__:
+class __array_namespace_info__:  # noqa: N801  the standard's name
     """Inspection of the namespace, for the current backend.
 
     >>> from ember_ml.nn import tensor as et
@@ -42,9 +42,9 @@ class __array_namespace_info__:
         """Where new tensors are."""
         return current_backend().devices()[0]
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> tuple[Device, ...]:
         """Where tensors can be."""
-        return current_backend().devices()
+        return tuple(current_backend().devices())
 
     def default_dtypes(self, *, device: Device | None = None) -> dict[str, DType]:
         """The dtypes of Python scalars and of indices."""

@@ -27,7 +27,7 @@ from __future__ import annotations
 import inspect
 import linecache
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from ember_ml.backend._bound import Bound
 from ember_ml.backend.dtypes import DType
@@ -61,6 +61,7 @@ def operation(
     accepts: Accepts = ...,
     result: Result = ...,
     promoted: tuple[str, ...] | None = ...,
+    kinds: dict[str, Literal["bool", "integer"]] | None = ...,
     default_dtype: DType | Callable[..., DType] | None = ...,
     check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = ...,
     prefix: str = ...,
@@ -74,6 +75,7 @@ def operation(
     accepts: Accepts = "any",
     result: Result = "read",
     promoted: tuple[str, ...] | None = None,
+    kinds: dict[str, Literal["bool", "integer"]] | None = None,
     default_dtype: DType | Callable[..., DType] | None = None,
     check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = None,
     prefix: str = "",
@@ -82,10 +84,11 @@ def operation(
 
     Args:
         accepts: the dtypes it is defined for.
-        result: the dtype of the result: "same" as the promoted operands', "bool", or "read"
-            off what the engine returns.
+        result: the dtype of the result: "same" as the promoted operands', "bool", "read" off
+            what the engine returns, or "sum" (`Result`).
         promoted: the tensor parameters brought to one dtype; by default those whose names
             are ``x`` or start with ``x`` and a digit, as the standard names them.
+        kinds: the dtypes of the other tensor parameters: a condition is bool, indices are integers.
         default_dtype: for creation, the dtype that ``dtype=None`` stands for, or a function
             of the arguments that gives it.
         check: what is wrong with these shapes, asked after the engine has refused them.
@@ -112,6 +115,7 @@ def operation(
             signature=signature,
             roles=roles,
             promoted=operands,
+            kinds=kinds or {},
             accepts=accepts,
             result=result,
             returns=str(signature.return_annotation),
@@ -129,8 +133,12 @@ def operation(
 
 def _is_stub(function: Callable[..., Any]) -> bool:
     """Whether the body is a docstring and ``...``: it compiles to a bare ``return None``."""
+    return _compiled(function) == _compiled(_stub)
+
+
+def _compiled(function: Callable[..., Any]) -> tuple[bytes, list[object]]:
     code = function.__code__  # type: ignore[attr-defined]
-    return not code.co_names and len(code.co_code) == len(_stub.__code__.co_code)
+    return code.co_code, [c for c in code.co_consts if c != function.__doc__]
 
 
 def _stub() -> None:
@@ -212,10 +220,12 @@ def _fast_path(op: Operation) -> list[str]:
         if name in op.promoted:
             conditions.append(f"{name}.__class__ is EmberTensor and {name}._backend is b")
         else:
-            # A mask or indices: of another dtype, so ask for the same engine.
-            conditions.append(
-                f"{name}.__class__ is EmberTensor and {name}._backend.backend is b.backend"
-            )
+            # A mask, indices, ...: of another dtype, so ask for the same engine.
+            same = {
+                "bool": f"{name}._backend is b.bool_",
+                "integer": f"{name}._backend in b.integers",
+            }.get(op.kinds.get(name, ""), f"{name}._backend.backend is b.backend")
+            conditions.append(f"{name}.__class__ is EmberTensor and {same}")
     conditions += [f"{name} is None" for name in op.of_role("optional", "device")]
     conditions += [f"{name}.__class__ is tuple" for name in op.of_role("shape")]
     body = [f"b = {leader}._backend"]
@@ -225,11 +235,13 @@ def _fast_path(op: Operation) -> list[str]:
         body += [f"if {' and '.join(conditions)}:", *("    " + line for line in inner)]
     else:
         body += inner
-    if op.promoted == ("x1", "x2") and list(op.roles) == ["x1", "x2"]:
+    if op.promoted == ("x1", "x2") and set(op.roles.values()) == {"tensor"}:
         # A Python scalar that cannot change the dtype goes to the engine as it is.
-        scalar = _call(op.signature, {"x1": "x1._tensor"})
-        body += ["if x2.__class__ in b.scalars:", f"    f = b.{op.key}", f"    v = f({scalar})"]
-        body += ["    " + line for line in _wrap_lines(op)]
+        del natives["x2"]
+        others = [c for c in conditions if not c.startswith("x2.")]
+        scalar = ["x2.__class__ in b.scalars", f"{op.key!r} in b.scalar_right", *others]
+        lines = [f"f = b.{op.key}", f"v = f({_call(op.signature, natives)})", *_wrap_lines(op)]
+        body += [f"if {' and '.join(scalar)}:", *("    " + line for line in lines)]
     return body
 
 
@@ -259,7 +271,12 @@ def _dtype_lines(op: Operation) -> list[str]:
 def _wrap_lines(op: Operation) -> list[str]:
     if op.returns != "EmberTensor":
         return ["return wrap_many(OP, b, v)"]
-    slot = {"same": "b", "bool": "b.bool_", "read": "b.siblings[v.dtype]"}[op.result]
+    slot = {
+        "same": "b",
+        "bool": "b.bool_",
+        "read": "b.siblings[v.dtype]",
+        "sum": "b if b.inexact and dtype is None else b.siblings[v.dtype]",
+    }[op.result]
     return [
         "if v.__class__ is not b.array_type: v = b.asnative(v)",
         f"r = EmberTensor(); r._tensor = v; r._backend = {slot}",

@@ -34,7 +34,7 @@ __all__ = [
 _Axis = int | tuple[int, ...] | None
 
 
-@operation
+@operation(result="sum")
 def sum(
     x: TensorLike,
     /,
@@ -52,7 +52,7 @@ def sum(
     ...
 
 
-@operation
+@operation(result="sum")
 def prod(
     x: TensorLike,
     /,
@@ -219,7 +219,7 @@ def _with_initial(x: EmberTensor, result: EmberTensor, axis: int, value: int) ->
     return concat([first, result], axis=axis)
 
 
-@operation(accepts="numeric")
+@operation(accepts="numeric", result="sum")
 def cumulative_sum(
     x: TensorLike,
     /,
@@ -239,7 +239,7 @@ def cumulative_sum(
     return _with_initial(x, result, a, 0) if include_initial else result
 
 
-@operation(accepts="numeric")
+@operation(accepts="numeric", result="sum")
 def cumulative_prod(
     x: TensorLike,
     /,
@@ -259,13 +259,13 @@ def cumulative_prod(
     return _with_initial(x, result, a, 1) if include_initial else result
 
 
-@operation(accepts="numeric")
+@operation(accepts="numeric", result="sum")
 def cumsum(x: TensorLike, /, *, axis: int, dtype: DTypeLike | None = None) -> EmberTensor:
     """What engines offer of `cumulative_sum`: one axis, no initial value."""
     ...
 
 
-@operation(accepts="numeric")
+@operation(accepts="numeric", result="sum")
 def cumprod(x: TensorLike, /, *, axis: int, dtype: DTypeLike | None = None) -> EmberTensor:
     """What engines offer of `cumulative_prod`: one axis, no initial value."""
     ...

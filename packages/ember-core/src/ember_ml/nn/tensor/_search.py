@@ -118,7 +118,7 @@ def nonzero(x: TensorLike, /) -> tuple[EmberTensor, ...]:
     ...
 
 
-@operation(accepts="real")
+@operation(accepts="real", kinds={"sorter": "integer"})
 def searchsorted(
     x1: TensorLike,
     x2: TensorLike,
@@ -140,7 +140,7 @@ def searchsorted(
     ...
 
 
-@operation(result="same", promoted=("x1", "x2"))
+@operation(result="same", promoted=("x1", "x2"), kinds={"condition": "bool"})
 def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     """Elements of ``x1`` where ``condition`` is true, of ``x2`` elsewhere.
 
@@ -158,7 +158,7 @@ def _check_take(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None
     return None
 
 
-@operation(result="same", check=_check_take)
+@operation(result="same", kinds={"indices": "integer"}, check=_check_take)
 def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> EmberTensor:
     """The slices of ``x`` along ``axis`` at the vector ``indices``; negative ones from the end.
 
@@ -177,7 +177,7 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> E
     return x[(*before, indices)]
 
 
-@operation(result="same")
+@operation(result="same", kinds={"indices": "integer"})
 def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> EmberTensor:
     """The elements of ``x`` at ``indices`` along ``axis``, position by position.
 

@@ -77,9 +77,7 @@ def broadcast(shapes: Iterable[Sequence[int]]) -> tuple[int, ...] | None:
     return tuple(reversed(result))
 
 
-def fault(
-    shapes: dict[str, Any], arguments: dict[str, Any], promoted: Sequence[str]
-) -> str | None:
+def fault(shapes: dict[str, Any], arguments: dict[str, Any], promoted: Sequence[str]) -> str | None:
     """What is wrong with the axes or the broadcasting of a failed call, if that is it."""
     axis = arguments.get("axis")
     if axis is None:

@@ -54,7 +54,7 @@ class Generator:
 
     >>> from ember_ml.nn import tensor as et
     >>> et.random.Generator(0).integers(0, 10, (4,)).tolist()
-    [4, 5, 7, 9]
+    [4, 6, 3, 7]
     """
 
     def __init__(
@@ -212,7 +212,9 @@ class Generator:
             if not replace:
                 raise InvalidValueError("choice: probabilities need replace=True")
             ends = cumulative_sum(asarray(p, dtype=float32))
-            index = searchsorted(ends / ends[-1], self.uniform((count,)), side="right").clip(0, n - 1)
+            index = searchsorted(ends / ends[-1], self.uniform((count,)), side="right").clip(
+                0, n - 1
+            )
         elif replace:
             index = self.integers(0, n, (count,))
         elif count > n:
