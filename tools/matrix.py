@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap import ROOT, SCRIPTS, constraints, distributions, environment, run, uv, venv_python
@@ -108,9 +108,9 @@ def smoke(venv: Path, case: Case) -> bool:
     return result.returncode == 0
 
 
-def suite(venv: Path, backend: str) -> bool:
-    """The tests of the core and of one backend, against the installed wheels."""
-    folders = ["packages/ember-core/tests", f"packages/ember-backend-{backend}/tests"]
+def suite(venv: Path, case: Case, backend: str) -> bool:
+    """The tests of the case's distributions, against the installed wheels and one backend."""
+    folders = [f"packages/{name}/tests" for name in case.wheels]
     command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [folder for folder in folders if (ROOT / folder).exists()]
     env = environment() | {"EMBER_TEST_BACKENDS": backend}
@@ -135,8 +135,9 @@ def main() -> None:
         install(venv, case, None)
         passed = smoke(venv, case)
         if passed and options.suite and name in ("numpy", "torch", "mlx"):
+            case = replace(case, wheels=(*case.wheels, "ember-data", "ember-pipeline"))
             install(venv, case, "test")
-            passed = suite(venv, name)
+            passed = suite(venv, case, name)
         seconds = time.perf_counter() - start
         print(f"{'ok    ' if passed else 'FAILED'} {name} ({seconds:.1f} s)", flush=True)
         if not passed:
