@@ -1,0 +1,5 @@
+"""Ember on PyTorch."""
+
+from ._backend import TorchBackend
+
+__all__ = ["TorchBackend"]

@@ -1,0 +1,120 @@
+"""Compilation: a graph traced once for each signature, made into a program by inductor."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from ember_ml.backend.errors import UnsupportedError
+from ember_ml.backend.protocol import Native
+
+from ._state import DIFFERENTIATING, TRACING, is_transformed
+
+__all__ = ["Program"]
+
+Flat = Callable[..., list[Native]]
+
+# Tracing patches classes of PyTorch for all threads.
+_lock = threading.Lock()
+
+
+class Program:
+    """`Backend.compile`: calls to ``function`` go to the program for their signature.
+
+    Arguments in ``donate`` are updated in place: the program writes the outputs to them.
+    """
+
+    def __init__(self, function: Flat, donate: Sequence[int]) -> None:
+        self.function = function
+        self.donate = tuple(donate)
+        self.compiled: dict[Any, Flat] = {}
+
+    def __call__(self, *arrays: Native) -> list[Native]:
+        if DIFFERENTIATING.get() or is_transformed(*arrays):
+            return self.function(*arrays)  # it becomes part of a larger graph
+        signature = tuple([(x.dtype, x.shape, x.stride(), x.device) for x in arrays])
+        program = self.compiled.get(signature)
+        if program is None:
+            with _lock:
+                program = self.compiled.get(signature)
+                if program is None:
+                    program = self.compiled[signature] = self._compile(arrays)
+        with torch.no_grad():
+            return program(*arrays)
+
+    def _compile(self, arrays: tuple[Native, ...]) -> Flat:
+        graph, places = self._trace(arrays)
+        run = _lowered(graph, arrays)
+
+        def program(*arrays: Native) -> list[Native]:
+            rest = iter(run(*arrays))
+            return [next(rest) if place is None else arrays[place] for place in places]
+
+        return program
+
+    def _trace(self, arrays: tuple[Native, ...]) -> tuple[Any, list[int | None]]:
+        """The graph, and for each output the argument that it is written to, if there is one."""
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        places: list[int | None] = []
+
+        def traced(*natives: Native) -> list[Native]:
+            outputs = list(self.function(*natives))
+            places[:] = [None] * len(outputs)
+            for i, place in enumerate(self.donate[: len(outputs)]):
+                if _fits(outputs[i], natives[place]):
+                    places[i] = place
+            written = [natives[place] for place in places if place is not None]
+            # What is read from an argument must be read before the argument is overwritten.
+            outputs = [
+                x.clone() if any(_shares(x, old) for old in written) else x for x in outputs
+            ]
+            for new, place in zip(outputs, places, strict=True):
+                if place is not None:
+                    natives[place].copy_(new)
+            return [x for x, place in zip(outputs, places, strict=True) if place is None]
+
+        token = TRACING.set(True)
+        try:
+            graph = make_fx(traced, tracing_mode="fake", _allow_non_fake_inputs=True)(*arrays)
+        except Exception as error:
+            if "data-dependent" not in str(error).lower() and "data dependent" not in str(error).lower():
+                raise
+            raise UnsupportedError(
+                "a compiled function is traced without values: it cannot ask for one (item(), "
+                "`if x > 0`), nor for a shape that depends on them (nonzero, boolean masks); "
+                f"use et.where, or leave that part uncompiled: {error}"
+            ) from error
+        finally:
+            TRACING.reset(token)
+        return graph, places
+
+
+def _fits(new: Native, old: Native) -> bool:
+    """Whether ``new`` can be written to ``old``."""
+    return new.shape == old.shape and new.dtype == old.dtype and 0 not in old.stride()
+
+
+def _shares(x: Native, y: Native) -> bool:
+    return x.untyped_storage()._cdata == y.untyped_storage()._cdata
+
+
+def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
+    """``graph`` as a program of inductor's; as it is where there is no compiler for that."""
+    import torch._inductor
+
+    try:
+        return torch._inductor.compile(graph, list(arrays))  # type: ignore[no-any-return]
+    except Exception as error:
+        warnings.warn(
+            f"PyTorch could not compile ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "the function runs uncompiled, correct but slower. A C++ compiler (g++ or clang++), "
+            "and triton for a GPU, are needed",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return graph  # type: ignore[no-any-return]

@@ -1,0 +1,123 @@
+"""Overrides: what PyTorch has one kernel for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from ember_ml.backend.errors import ShapeError
+from ember_ml.backend.protocol import Native
+
+from ._state import is_transformed
+
+gelu = functional.gelu
+leaky_relu = functional.leaky_relu
+linear = functional.linear
+relu = torch.relu
+sigmoid = torch.sigmoid
+silu = functional.silu
+
+
+def softplus(x: Native, /) -> Native:
+    # PyTorch's own is the identity above a threshold, to no more than 9 digits.
+    return -functional.logsigmoid(-x)
+
+
+def softmax(x: Native, /, *, axis: int = -1) -> Native:
+    return torch.softmax(x, axis)
+
+
+def log_softmax(x: Native, /, *, axis: int = -1) -> Native:
+    return torch.log_softmax(x, axis)
+
+
+def logsumexp(
+    x: Native, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+) -> Native:
+    if axis == () or x.ndim == 0:
+        return x.clone()
+    return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
+
+
+def softmax_cross_entropy(x: Native, labels: Native, /) -> Native:
+    if labels.shape != x.shape[:-1]:
+        raise ShapeError(
+            f"softmax_cross_entropy: labels of shape {tuple(labels.shape)} for logits of shape "
+            f"{tuple(x.shape)}; {tuple(x.shape[:-1])} are due"
+        )
+    # No label means "ignore this row" here.
+    losses = functional.cross_entropy(
+        x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none", ignore_index=-(1 << 62)
+    )
+    return losses.reshape(labels.shape)
+
+
+# -- optimizers: in place, unless a transform records what happens -----------------------------
+
+
+def sgd_update(
+    x: Native,
+    gradient: Native,
+    velocity: Native,
+    rate: Native,
+    /,
+    *,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> tuple[Native, Native]:
+    if weight_decay:
+        gradient = gradient + weight_decay * x
+    if is_transformed(x, gradient, velocity):
+        if momentum:
+            velocity = momentum * velocity + (1.0 - dampening) * gradient
+            gradient = gradient + momentum * velocity if nesterov else velocity
+        return x - rate * gradient, velocity
+    if momentum:
+        velocity.mul_(momentum).add_(gradient, alpha=1.0 - dampening)
+        gradient = gradient.add(velocity, alpha=momentum) if nesterov else velocity
+    return x.add_(gradient, alpha=-float(rate)), velocity
+
+
+def adam_update(
+    x: Native,
+    gradient: Native,
+    mean: Native,
+    square: Native,
+    step_size: Native,
+    root: Native,
+    shrink: Native,
+    /,
+    *,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+) -> tuple[Native, Native, Native]:
+    if is_transformed(x, gradient, mean, square):
+        mean = mean + (1.0 - beta1) * (gradient - mean)
+        square = beta2 * square + (1.0 - beta2) * (gradient * gradient)
+        return shrink * x - step_size * (mean / (square.sqrt() / root + epsilon)), mean, square
+    if not (x.is_contiguous() and mean.is_contiguous() and square.is_contiguous()):
+        x, mean, square = x.contiguous(), mean.contiguous(), square.contiguous()
+    if shrink != 1.0:
+        x.mul_(shrink)
+    # `step_size` and `root` hold the corrections of the bias, which at an infinite step are one.
+    torch._fused_adam_(
+        [x],
+        [gradient.contiguous()],
+        [mean],
+        [square],
+        [],
+        [torch.tensor(math.inf, device=x.device)],
+        lr=float(step_size * root),
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=0.0,
+        eps=float(epsilon * root),
+        amsgrad=False,
+        maximize=False,
+    )
+    return x, mean, square

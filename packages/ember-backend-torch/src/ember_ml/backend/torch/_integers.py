@@ -1,0 +1,17 @@
+"""What integers need: a matrix product on devices whose libraries have none."""
+
+from __future__ import annotations
+
+import torch
+
+from ember_ml.backend.protocol import Native
+
+
+def matmul(x1: Native, x2: Native, /) -> Native:
+    if x1.device.type == "cpu":
+        return torch.matmul(x1, x2)
+    if x2.ndim == 1:
+        return torch.sum(x1 * x2, -1, dtype=x1.dtype)
+    if x1.ndim == 1:
+        return torch.sum(x1[:, None] * x2, -2, dtype=x1.dtype)
+    return torch.sum(x1[..., :, :, None] * x2[..., None, :, :], -2, dtype=x1.dtype)

@@ -1,0 +1,64 @@
+"""Random numbers: PyTorch's own generators, and Threefry on 32-bit integers."""
+
+from __future__ import annotations
+
+import torch
+
+from ember_ml.backend.protocol import Native
+
+__all__ = ["Streams", "random_words"]
+
+
+class Streams:
+    """The generators of one seed, one for each device."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.generators: dict[torch.device, torch.Generator] = {}
+
+    def on(self, device: str | None) -> torch.Generator:
+        place = torch.get_default_device() if device is None else torch.device(device)
+        if place not in self.generators:
+            self.generators[place] = torch.Generator(place).manual_seed(self.seed)
+        return self.generators[place]
+
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+#: Blocks worked on at a time: what they need stays in the cache.
+_CHUNK = 1 << 15
+
+
+def _signed(word: int) -> int:
+    return (word + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+
+
+def random_words(
+    key: tuple[int, int], start: int, count: int, /, *, device: str | None = None
+) -> Native:
+    words = torch.empty((count, 2), dtype=torch.int32, device=device)
+    for first in range(0, count, _CHUNK):
+        part = words[first : first + _CHUNK]
+        index = torch.arange(start + first, start + first + len(part), device=device)
+        x0, x1 = _threefry(key, index.to(torch.int32), (index >> 32).to(torch.int32))
+        part[:, 0] = x0
+        part[:, 1] = x1
+    return words.view(torch.uint32).reshape(-1)
+
+
+def _threefry(key: tuple[int, int], x0: Native, x1: Native) -> tuple[Native, Native]:
+    """Encrypt the counters ``(x0, x1)``, in place; PyTorch's ``int32`` wraps around."""
+    keys = (*key, key[0] ^ key[1] ^ _PARITY)
+    x0 += _signed(keys[0])
+    x1 += _signed(keys[1])
+    for group in range(5):
+        for r in _ROTATIONS[group % 2]:
+            x0 += x1
+            low = x1 >> (32 - r)
+            low &= (1 << r) - 1  # the shift has copied the sign
+            x1 <<= r
+            x1 |= low
+            x1 ^= x0
+        x0 += _signed(keys[(group + 1) % 3])
+        x1 += _signed(keys[(group + 2) % 3] + group + 1)
+    return x0, x1

@@ -1,0 +1,99 @@
+"""Shapes, joining, selecting, sorting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ember_ml.backend.errors import ShapeError
+from ember_ml.backend.protocol import Native
+
+from ._index import getitem
+
+argmax = torch.argmax
+argmin = torch.argmin
+argsort = torch.argsort
+broadcast_to = torch.broadcast_to
+permute_dims = torch.permute
+stack = torch.stack
+where = torch.where
+
+
+def reshape(x: Native, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Native:
+    if copy is None:
+        return x.reshape(shape)
+    if copy:
+        return x.clone(memory_format=torch.contiguous_format).view(shape)
+    return x.view(shape)
+
+
+def matrix_transpose(x: Native, /) -> Native:
+    return x.mT
+
+
+def concat(arrays: list[Native], /, *, axis: int | None = 0) -> Native:
+    if axis is None:
+        arrays, axis = [x.reshape(-1) for x in arrays], 0
+    return torch.concat(arrays, axis)
+
+
+def flip(x: Native, /, *, axis: int | tuple[int, ...] | None = None) -> Native:
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return torch.flip(x, axes)
+
+
+def roll(
+    x: Native,
+    /,
+    shift: int | tuple[int, ...],
+    *,
+    axis: int | tuple[int, ...] | None = None,
+) -> Native:
+    if axis is None:
+        return torch.roll(x, shift)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return torch.roll(x, (shift,) * len(axes) if isinstance(shift, int) else shift, axes)
+
+
+def take(x: Native, indices: Native, /, *, axis: int | None = None) -> Native:
+    if axis is None:
+        if x.ndim > 1:
+            raise ShapeError(f"take: name the axis of a tensor of shape {tuple(x.shape)}")
+        axis = 0
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"take: axis {axis} is out of range for {x.ndim} dimensions")
+    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+
+
+def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
+    return torch.take_along_dim(x, indices.long(), axis)
+
+
+def nonzero(x: Native, /) -> tuple[Native, ...]:
+    if x.ndim == 0:
+        raise ValueError("nonzero needs at least one dimension")
+    return torch.nonzero(x, as_tuple=True)
+
+
+def searchsorted(
+    x1: Native, x2: Native, /, *, side: Any = "left", sorter: Native | None = None
+) -> Native:
+    if x1.ndim != 1:
+        raise ShapeError(f"searchsorted needs a vector, not shape {tuple(x1.shape)}")
+    sorter = None if sorter is None else sorter.long().contiguous()
+    return torch.searchsorted(x1.contiguous(), x2.contiguous(), side=side, sorter=sorter)
+
+
+def sort(
+    x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True
+) -> Native:
+    return torch.sort(x, dim=axis, descending=descending, stable=stable)[0]
+
+
+def tril(x: Native, /, *, k: int = 0) -> Native:
+    return torch.tril(x, k)
+
+
+def triu(x: Native, /, *, k: int = 0) -> Native:
+    return torch.triu(x, k)
