@@ -55,6 +55,4 @@ def linspace(
 def astype(
     x: Native, dtype: torch.dtype, /, *, copy: bool = True, device: str | None = None
 ) -> Native:
-    if x.is_complex() and not dtype.is_complex and dtype is not torch.bool:
-        x = x.real
     return x.to(device, dtype, copy=copy)

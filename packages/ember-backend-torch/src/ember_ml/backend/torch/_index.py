@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ember_ml.backend.protocol import Native
 from ._creation import SIGNED
 from ._state import is_transformed
 
-__all__ = ["getitem", "setitem"]
+__all__ = ["flipped", "getitem", "setitem"]
 
 Key = tuple[Any, ...]
 
@@ -35,6 +36,12 @@ def setitem(x: Native, key: Key, value: Native, /) -> Native:
     return x
 
 
+def flipped(x: Native, axes: Sequence[int]) -> Native:
+    """``x`` turned round along ``axes``."""
+    signed = SIGNED.get(x.dtype)
+    return x.flip(axes) if signed is None else x.view(signed).flip(axes).view(x.dtype)
+
+
 def _turned(x: Native, key: Key) -> tuple[Native, Key]:
     """``x`` with the axes of backward slices cut and turned round, and the rest of the key."""
     cuts = [slice(None)] * x.ndim
@@ -54,7 +61,7 @@ def _turned(x: Native, key: Key) -> tuple[Native, Key]:
             backward.append(axis)
             rest[i] = slice(None)
         axis += 1
-    return x[tuple(cuts)].flip(backward), tuple(rest)
+    return flipped(x[tuple(cuts)], backward), tuple(rest)
 
 
 def _assigned(x: Native, key: Key, value: Native) -> Native:

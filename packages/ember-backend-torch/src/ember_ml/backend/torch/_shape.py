@@ -9,7 +9,7 @@ import torch
 from ember_ml.backend.errors import ShapeError
 from ember_ml.backend.protocol import Native
 
-from ._index import getitem
+from ._index import flipped, getitem
 
 argmax = torch.argmax
 argmin = torch.argmin
@@ -40,7 +40,7 @@ def concat(arrays: list[Native], /, *, axis: int | None = 0) -> Native:
 
 def flip(x: Native, /, *, axis: int | tuple[int, ...] | None = None) -> Native:
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return torch.flip(x, axes)
+    return flipped(x, axes)
 
 
 def roll(
