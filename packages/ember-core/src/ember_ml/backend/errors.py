@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArgumentError",
+    "AxisError",
     "BackendLoadError",
     "BackendMismatchError",
     "BackendNotFoundError",
@@ -28,6 +29,10 @@ class EmberError(Exception):
 
 class ShapeError(EmberError, ValueError):
     """Shapes, axes or lengths do not fit each other."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis is out of range for the number of dimensions, or named twice."""
 
 
 class DTypeError(EmberError, TypeError):

@@ -44,22 +44,22 @@ class Backend:
     name: ClassVar[str]
     api_version: ClassVar[int] = API_VERSION
     #: Which of `CAPABILITIES` the engine has.
-    capabilities: ClassVar[frozenset[str]] = frozenset()
+    capabilities: frozenset[str] = frozenset()
     #: The exact class of the engine's ordinary arrays: results of another class pass `asnative`.
     array_type: ClassVar[type]
     #: Every class that counts as a native array of this engine, tracers included.
     array_types: ClassVar[tuple[type, ...]]
     #: Ember's dtypes that the engine has, with the engine's own.
-    dtypes: ClassVar[Mapping[DType, Any]]
+    dtypes: Mapping[DType, Any]
     #: Where the operations are, besides the object itself.
-    modules: ClassVar[tuple[ModuleType, ...]] = ()
+    modules: tuple[ModuleType, ...] = ()
     #: For a dtype that the engine treats in a way of its own: where to look first, by name, for
     #: the operations on its tensors. Other dtypes pay nothing for these.
-    variants: ClassVar[Mapping[DType, tuple[ModuleType, ...]]] = {}
+    variants: Mapping[DType, tuple[ModuleType, ...]] = {}
     #: Operations whose engine function takes a Python scalar in place of the second array ...
-    scalar_right: ClassVar[frozenset[str]] = frozenset()
+    scalar_right: frozenset[str] = frozenset()
     #: ... and in place of the first.
-    scalar_left: ClassVar[frozenset[str]] = frozenset()
+    scalar_left: frozenset[str] = frozenset()
     #: For a tracer that a backend makes to take gradients: the backend that it traces.
     base: Backend | None = None
 

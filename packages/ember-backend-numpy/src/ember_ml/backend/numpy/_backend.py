@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-
 from ember_ml.backend import dtypes
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
 from . import _creation, _elementwise, _fused, _linalg, _reduce, _shape
 
+if TYPE_CHECKING:
+    from ._tracer import Tracer
+
 __all__ = ["NumpyBackend"]
 
-#: Ufuncs take a Python scalar on either side.
+#: Ufuncs, and functions made of them, take a Python scalar on either side.
 _SCALAR = frozenset(
     name for name, value in vars(_elementwise).items()
     if isinstance(value, np.ufunc) and value.nin == 2
-)  # fmt: skip
+) | {"floor_divide", "where"}  # fmt: skip
 
 
 class NumpyBackend(Backend):
@@ -33,7 +36,7 @@ class NumpyBackend(Backend):
     scalar_left = scalar_right = _SCALAR
 
     def __init__(self) -> None:
-        self._tracers: dict[Backend, Backend] = {}
+        self._tracers: dict[Backend, Tracer] = {}
 
     # -- facts ----------------------------------------------------------------------------
 
@@ -48,8 +51,7 @@ class NumpyBackend(Backend):
 
     # -- conversions ----------------------------------------------------------------------
 
-    def asnative(self, x, /):
-        return np.asarray(x)
+    asnative = staticmethod(np.asarray)
 
     def from_python(self, data, /, *, dtype, device=None):
         return np.array(data, dtype)
@@ -62,7 +64,7 @@ class NumpyBackend(Backend):
         return np.frombuffer(data, dtype).reshape(shape).copy()
 
     def to_buffer(self, x, /):
-        return memoryview(np.ascontiguousarray(x)).cast("B") if x.size else b""
+        return np.ascontiguousarray(x).reshape(-1).view(np.uint8).data
 
     def to_numpy(self, x, /):
         return x
@@ -109,12 +111,13 @@ class NumpyBackend(Backend):
 
     # -- transforms -----------------------------------------------------------------------
 
-    def tracer(self, base: Backend) -> Backend:
+    def tracer(self, base: Backend) -> Tracer:
         """The backend of tensors of ``base`` while their gradient is taken."""
+        from . import _traced_reduce
         from ._tracer import Tracer
 
         if base not in self._tracers:
-            modules = (_elementwise, _creation, _shape, _reduce, _linalg)
+            modules = (_elementwise, _creation, _shape, _traced_reduce, _reduce, _linalg)
             self._tracers[base] = Tracer(base, self, modules)
         return self._tracers[base]
 

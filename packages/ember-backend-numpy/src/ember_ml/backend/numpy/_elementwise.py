@@ -21,6 +21,7 @@ bitwise_left_shift = np.left_shift
 bitwise_or = np.bitwise_or
 bitwise_right_shift = np.right_shift
 bitwise_xor = np.bitwise_xor
+ceil = np.ceil
 conj = np.conj
 copysign = np.copysign
 cos = np.cos
@@ -28,8 +29,7 @@ cosh = np.cosh
 divide = np.divide
 equal = np.equal
 exp = np.exp
-expm1 = np.expm1
-floor_divide = np.floor_divide
+floor = np.floor
 greater = np.greater
 greater_equal = np.greater_equal
 hypot = np.hypot
@@ -58,6 +58,7 @@ pow = np.power
 real = np.real
 reciprocal = np.reciprocal
 remainder = np.remainder
+round = np.round
 sign = np.sign
 signbit = np.signbit
 sin = np.sin
@@ -67,6 +68,7 @@ square = np.square
 subtract = np.subtract
 tan = np.tan
 tanh = np.tanh
+trunc = np.trunc
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -76,21 +78,21 @@ def erf(x, /):
     return np.asarray(_erf(x), dtype=x.dtype)
 
 
-def _integral(x):
-    return x.dtype.kind in "iub"
+def expm1(x, /):
+    if x.dtype.kind != "c":
+        return np.expm1(x)
+    # NumPy's own mistakes the infinities.
+    a, b = np.real(x), np.imag(x)
+    with np.errstate(all="ignore"):
+        half = np.sin(b / 2)
+        near = np.expm1(a) * np.cos(b) - 2 * half * half + 1j * (np.exp(a) * np.sin(b))
+        return np.where(np.abs(a) < 1, near, np.exp(x) - 1)
 
 
-def ceil(x, /):
-    return x if _integral(x) else np.ceil(x)
-
-
-def floor(x, /):
-    return x if _integral(x) else np.floor(x)
-
-
-def trunc(x, /):
-    return x if _integral(x) else np.trunc(x)
-
-
-def round(x, /):
-    return x if _integral(x) else np.round(x)
+def floor_divide(x1, x2, /):
+    whole = np.floor_divide(x1, x2)
+    if whole.dtype.kind != "f":
+        return whole
+    # NumPy makes NaN and -1 where the standard has infinities and -0.
+    endless = np.logical_or(np.isinf(x1), np.isinf(x2))
+    return np.where(endless, np.floor(np.divide(x1, x2)), whole)

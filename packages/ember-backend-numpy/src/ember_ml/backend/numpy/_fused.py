@@ -6,6 +6,9 @@ vector-Jacobian product in `VJPS`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
@@ -61,7 +64,7 @@ def sgd_update(x, gradient, velocity, rate, /, *, momentum, dampening, weight_de
 
 
 #: Elements worked on at a time: the operands and the scratch space stay in the cache.
-_BLOCK = 16384
+_BLOCK = 1 << 18
 
 
 def adam_update(
@@ -121,7 +124,7 @@ def _log_softmax_vjp(answer, x, *, axis=-1):
     return lambda g: g - np.exp(answer) * np.sum(g, axis=axis, keepdims=True)
 
 
-VJPS = {
+VJPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "linear": (
         lambda answer, x, weight, bias: lambda g: np.matmul(g, weight),
         lambda answer, x, weight, bias: lambda g: np.matmul(_rows(g).T, _rows(x)),

@@ -1,37 +1,42 @@
-"""Reductions and matrix products."""
+"""Reductions and matrix products.
+
+The ufuncs' own ``reduce`` is several times faster than the functions around it, on small arrays.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 matmul = np.matmul
 
-
-def _wide(x, dtype):
-    """The dtype that elements are added in: 64 bits for narrow integers."""
-    if dtype is not None:
-        return dtype
-    return {"i": np.int64, "b": np.int64, "u": np.uint64}.get(x.dtype.kind, x.dtype)
+_add: Any = np.add.reduce
+_multiply: Any = np.multiply.reduce
+_maximum: Any = np.maximum.reduce
+_minimum: Any = np.minimum.reduce
+_or: Any = np.logical_or.reduce
+_and: Any = np.logical_and.reduce
 
 
 def sum(x, /, *, axis=None, dtype=None, keepdims=False):
-    if dtype is None and x.dtype.kind in "fc":
-        return np.sum(x, axis=axis, keepdims=keepdims)
-    return np.sum(x.astype(_wide(x, dtype)), axis=axis, keepdims=keepdims)
+    if dtype is not None:
+        x = x.astype(dtype, copy=False)
+    return _add(x, axis, dtype, None, keepdims)
 
 
 def prod(x, /, *, axis=None, dtype=None, keepdims=False):
-    if dtype is None and x.dtype.kind in "fc":
-        return np.prod(x, axis=axis, keepdims=keepdims)
-    return np.prod(x.astype(_wide(x, dtype)), axis=axis, keepdims=keepdims)
+    if dtype is not None:
+        x = x.astype(dtype, copy=False)
+    return _multiply(x, axis, dtype, None, keepdims)
 
 
 def cumsum(x, /, *, axis, dtype=None):
-    return np.cumsum(x.astype(_wide(x, dtype)), axis=axis)
+    return np.cumsum(x if dtype is None else x.astype(dtype, copy=False), axis, dtype)
 
 
 def cumprod(x, /, *, axis, dtype=None):
-    return np.cumprod(x.astype(_wide(x, dtype)), axis=axis)
+    return np.cumprod(x if dtype is None else x.astype(dtype, copy=False), axis, dtype)
 
 
 def mean(x, /, *, axis=None, keepdims=False):
@@ -39,16 +44,16 @@ def mean(x, /, *, axis=None, keepdims=False):
 
 
 def max(x, /, *, axis=None, keepdims=False):
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return _maximum(x, axis, None, None, keepdims)
 
 
 def min(x, /, *, axis=None, keepdims=False):
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return _minimum(x, axis, None, None, keepdims)
 
 
 def any(x, /, *, axis=None, keepdims=False):
-    return np.any(x, axis=axis, keepdims=keepdims)
+    return _or(x, axis, None, None, keepdims)
 
 
 def all(x, /, *, axis=None, keepdims=False):
-    return np.all(x, axis=axis, keepdims=keepdims)
+    return _and(x, axis, None, None, keepdims)

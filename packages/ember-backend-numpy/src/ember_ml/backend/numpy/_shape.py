@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
 def reshape(x, /, shape, *, copy=None):
-    if copy is None:
-        return np.reshape(x, shape)
-    return np.reshape(x, shape, copy=copy)
+    return x.reshape(shape) if copy is None else x.reshape(shape, copy=copy)
 
 
 def broadcast_to(x, /, shape):
@@ -16,7 +16,7 @@ def broadcast_to(x, /, shape):
 
 
 def permute_dims(x, /, axes):
-    return np.transpose(x, axes)
+    return x.transpose(axes)
 
 
 def matrix_transpose(x, /):
@@ -72,11 +72,7 @@ def where(condition, x1, x2, /):
 
 
 def nonzero(x, /):
-    return np.nonzero(np.atleast_1d(x)) if x.ndim else _no_axes()
-
-
-def _no_axes():
-    raise ValueError("nonzero needs at least one dimension")
+    return np.nonzero(x)
 
 
 def searchsorted(x1, x2, /, *, side="left", sorter=None):
@@ -97,7 +93,7 @@ def sort(x, /, *, axis=-1, descending=False, stable=True):
 
 
 def argsort(x, /, *, axis=-1, descending=False, stable=True):
-    kind = "stable" if stable else None
+    kind: Any = "stable" if stable else None
     if not descending:
         return np.argsort(x, axis=axis, kind=kind)
     # Backwards in and backwards out, so that equal elements keep their order.

@@ -10,19 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import FunctionType, ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
-import numpy as np
 from autograd.core import VJPNode, add_outgrads
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import isbox, new_box, trace_stack
 from autograd.util import toposort
 
+import numpy as np
 from ember_ml.backend.protocol import Backend
 
 from . import _fused
+
+if TYPE_CHECKING:
+    from ._backend import NumpyBackend
 
 __all__ = ["Tracer", "differentiate"]
 
@@ -32,9 +35,7 @@ def _traced(module: ModuleType) -> Any:
     names: dict[str, Any] = {**vars(module), "np": anp}
     for name, value in vars(module).items():
         if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-            copy = FunctionType(
-                value.__code__, names, name, value.__defaults__, value.__closure__
-            )
+            copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
             copy.__kwdefaults__ = value.__kwdefaults__
             names[name] = copy
         elif isinstance(value, np.ufunc):
@@ -46,7 +47,7 @@ def _traced(module: ModuleType) -> Any:
 def _primitive(function: Callable[..., Any], *vjps: Callable[..., Any]) -> Callable[..., Any]:
     traced = primitive(function)
     defvjp(traced, *vjps)
-    return traced  # type: ignore[no-any-return]
+    return traced
 
 
 @primitive
@@ -116,7 +117,7 @@ class Tracer(Backend):
     array_type = ArrayBox
     array_types = (np.ndarray, ArrayBox)
 
-    def __init__(self, base: Backend, plain: Backend, modules: tuple[ModuleType, ...]) -> None:
+    def __init__(self, base: Backend, plain: NumpyBackend, modules: tuple[ModuleType, ...]) -> None:
         self.base = base
         self.plain = plain
         self.dtypes = plain.dtypes
@@ -135,7 +136,7 @@ class Tracer(Backend):
                     }
                 )
             )
-        self.modules = tuple(self.traced)  # type: ignore[arg-type]
+        self.modules = tuple(self.traced)
         for name in (
             "devices", "device_of", "engine_version", "from_python", "from_buffer", "from_dlpack",
             "to_device",
@@ -164,7 +165,7 @@ class Tracer(Backend):
         return differentiate(function, self._inner())
 
     def _inner(self) -> Tracer:
-        return self.plain.tracer(self)  # type: ignore[attr-defined, no-any-return]
+        return self.plain.tracer(self)
 
     def vmap(self, function, /, *, in_axes, out_axes):
         return self.plain.vmap(function, in_axes=in_axes, out_axes=out_axes)
@@ -207,5 +208,3 @@ def _backward(g: Any, end: Any, roots: list[Any]) -> dict[Any, Any]:
         for parent, ingrad in zip(node.parents, node.vjp(outgrad[0]), strict=True):
             gradients[parent] = add_outgrads(gradients.get(parent), ingrad)
     return found
-
-

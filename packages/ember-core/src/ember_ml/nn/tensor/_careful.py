@@ -16,11 +16,13 @@ from ember_ml.backend.dtypes import (
     by_name,
     complex64,
     float32,
+    int64,
     promote,
     scalar_dtype,
 )
 from ember_ml.backend.errors import (
     ArgumentError,
+    AxisError,
     BackendMismatchError,
     DeviceError,
     DTypeError,
@@ -244,8 +246,10 @@ def _lift_operand(op: Operation, name: str, value: Any, backend: Backend) -> Any
         return wrap_native(value._tensor, backend)  # into the tracer of its own engine
     if value.__class__ in SCALARS and name in op.promoted:
         return value
+    # An empty list would be float32.
+    empty = op.kinds.get(name) == "integer" and isinstance(value, list | tuple) and not value
     try:
-        return wrap_native(lift(value, backend), backend)
+        return wrap_native(lift(value, backend, dtype=int64 if empty else None), backend)
     except EmberError as error:
         error.args = (f"{op.name}: {name}: {error}",)
         raise
@@ -385,11 +389,19 @@ def _explain(
         ) from failure
     shapes: dict[str, Any] = {k: v.shape for k, v in tensors.items()}
     fault = op.check(shapes, arguments) if op.check else None
-    fault = fault or _shapes.fault(shapes, arguments, op.promoted)
+    if fault:
+        raise ShapeError(f"{op.name}: {fault}") from failure
+    fault = _shapes.axis_fault(shapes, arguments)
+    if fault:
+        raise AxisError(f"{op.name}: {fault}") from failure
+    fault = _shapes.broadcast_fault(shapes, op.promoted)
     if fault:
         raise ShapeError(f"{op.name}: {fault}") from failure
     given = ", ".join(f"{k}: {v.dtype} {v.shape}" for k, v in tensors.items())
     text = f"{op.name}({given}) failed on backend {backend.name!r}: {failure}"
+    halves = {v.dtype.name for v in tensors.values()} & {"float16", "bfloat16"}
+    if halves:
+        raise UnsupportedError(f"{text}; x.astype(et.float32) may help") from failure
     if isinstance(failure, NotImplementedError):
         raise UnsupportedError(text) from failure
     if isinstance(failure, IndexError):

@@ -21,7 +21,7 @@ from ._core import EmberTensor
 __all__ = ["SCALARS", "as_scalar", "lift", "native_of"]
 
 #: The exact classes of Python scalars.
-SCALARS = frozenset({bool, int, float, complex})
+SCALARS: frozenset[type] = frozenset({bool, int, float, complex})
 
 #: Struct format characters of the buffer protocol.
 _FORMATS = {
@@ -57,17 +57,18 @@ def lift(
     """
     if isinstance(value, backend.array_types):
         return value
-    if value.__class__ in SCALARS or isinstance(value, list | tuple | range):
-        if copy is False:
-            raise _needs_copy(value)
-        if value.__class__ in SCALARS:
-            return _from_python(value, [value], (), backend, dtype, device)
+    sequence = isinstance(value, list | tuple | range)
+    if copy is False and (sequence or value.__class__ in SCALARS):
+        raise _needs_copy(value)
+    if sequence:
         return _from_sequence(value, backend, dtype, device)
+    if value.__class__ in SCALARS:
+        return _from_python(value, [value], (), backend, dtype, device)
     array = _from_array(value, backend, dtype, device, copy)
     if array is not None:
         return array
-    for kind in (bool, int, float, complex):  # subclasses of the scalars
-        if isinstance(value, kind):
+    for kind in SCALARS:
+        if isinstance(value, kind):  # of a subclass: an IntEnum
             return lift(kind(value), backend, dtype=dtype, device=device, copy=copy)
     raise ArgumentError(
         f"cannot make a tensor of {type(value).__name__} {_short(value)}; Ember takes tensors, "
@@ -111,9 +112,9 @@ def _from_array(
     """By DLPack, the buffer protocol or NumPy, whichever carries it; None where none does."""
     own = DTYPES.get(str(getattr(value, "dtype", "")).rpartition(".")[2])
     if own is not None and own not in backend.dtypes:
-        if dtype is None or not hasattr(value, "astype"):
-            native_of(own, backend)
-        return lift(value.astype(dtype.name), backend, device=device, copy=copy)
+        if dtype is not None and hasattr(value, "astype"):
+            return lift(value.astype(dtype.name), backend, device=device, copy=copy)
+        native_of(own, backend)
     failure: Exception | None = None
     if hasattr(value, "__dlpack__"):
         try:

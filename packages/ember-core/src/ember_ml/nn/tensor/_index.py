@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from ember_ml.backend.dtypes import int64
 from ember_ml.backend.errors import EmberError, ShapeError, TensorIndexError
 
 from ._careful import common_backend, wrap_native
@@ -18,34 +19,34 @@ __all__ = ["getitem", "setitem"]
 
 
 def _is_integer(part: Any) -> bool:
-    return (
-        hasattr(part, "__index__")
-        and not isinstance(part, bool)
-        and not getattr(part, "shape", ())
-        and not isinstance(part, EmberTensor)
-    )
+    if isinstance(part, bool | EmberTensor):
+        return False
+    try:
+        operator.index(part)
+    except TypeError:
+        return False
+    return True
 
 
 def _as_index_tensor(part: Any, x: EmberTensor) -> EmberTensor:
+    backend = x._backend.backend
     if not isinstance(part, EmberTensor):
-        backend = x._backend.backend
-        if isinstance(part, list | tuple) and not part:
-            part = lift(range(0), backend, device=x.device)
-            return astype(wrap_native(part, backend), "int64")
+        empty = isinstance(part, list | tuple) and not part
         try:
-            part = wrap_native(lift(part, backend, device=x.device), backend)
+            native = lift(part, backend, dtype=int64 if empty else None, device=x.device)
         except EmberError as error:
             raise TensorIndexError(
                 f"{part!r} cannot index a tensor: integers, slices, None, ... and tensors of "
                 "integers or bool can"
             ) from error
+        part = wrap_native(native, backend)
     if part.dtype.kind in ("float", "complex"):
         raise TensorIndexError(f"a {part.dtype} tensor cannot index; x.astype(et.int64) can")
     return part
 
 
-def _plain_key(x: EmberTensor, key: Any) -> tuple[EmberTensor, tuple[Any, ...]]:
-    """``x`` and a key of integers in range, slices, None, Ellipsis and native integer arrays."""
+def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
+    """The key as integers in range, slices, None, Ellipsis and native integer arrays."""
     parts = list(key) if isinstance(key, tuple) else [key]
     shape = x.shape
     if sum(part is Ellipsis for part in parts) > 1:
@@ -80,13 +81,12 @@ def _plain_key(x: EmberTensor, key: Any) -> tuple[EmberTensor, tuple[Any, ...]]:
     if has_arrays:
         # Beside arrays an integer is an array too: engines place the axes alike only then.
         backend = x._backend.backend
-        table = x._backend.by_dtype
-        dtype = next(b.native_dtype for d, b in table.items() if d.name == "int64")
+        dtype = x._backend.by_dtype[int64].native_dtype
         plain = [
             backend.from_python(p, dtype=dtype, device=x.device) if isinstance(p, int) else p
             for p in plain
         ]
-    return x, tuple(plain)
+    return tuple(plain)
 
 
 def _axes_taken(part: Any) -> int:
@@ -118,6 +118,8 @@ def _plain_integer(index: int, shape: tuple[int, ...], axis: int) -> int:
 def _plain_tensor(part: EmberTensor, shape: tuple[int, ...], axis: int) -> list[Any]:
     if part.dtype.kind != "bool":
         return [part._tensor]
+    if not part.ndim:
+        raise TensorIndexError("a bool can index alone, and not beside other indices")
     here = shape[axis : axis + part.ndim]
     if part.shape != here:
         raise TensorIndexError(
@@ -136,8 +138,8 @@ def getitem(x: EmberTensor, key: Any, /) -> EmberTensor:
     """
     if _is_scalar_mask(key):
         return getitem(x[None], wrap_mask(key, x))
-    x, plain = _plain_key(x, key)
-    backend = common_backend([x, *(_tensors(key))], "indexing")
+    backend = common_backend([x, *_tensors(key)], "indexing")
+    plain = _plain_key(x, key)
     try:
         return wrap_native(backend.getitem(x._tensor, plain), backend)
     except EmberError:
@@ -149,7 +151,7 @@ def getitem(x: EmberTensor, key: Any, /) -> EmberTensor:
 def _is_scalar_mask(key: Any) -> bool:
     if isinstance(key, bool):
         return True
-    return isinstance(key, EmberTensor) and key.ndim == 0 and key.dtype.kind == "bool"
+    return getattr(key, "shape", None) == () and str(key.dtype) == "bool"
 
 
 def wrap_mask(key: Any, x: EmberTensor) -> EmberTensor:
@@ -182,8 +184,8 @@ def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
         setitem(wide, key, value)
         x._tensor, x._backend = wide[0]._tensor, wide._backend
         return
-    _, plain = _plain_key(x, key)
     backend = common_backend([x, value, *_tensors(key)], "assignment")
+    plain = _plain_key(x, key)
     if not isinstance(value, EmberTensor):
         wanted = x.dtype if value.__class__ in SCALARS else None
         value = wrap_native(lift(value, backend, dtype=wanted, device=x.device), backend)

@@ -6,6 +6,7 @@ standard 2025.12, "Manipulation functions".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -38,7 +39,10 @@ __all__ = [
 
 
 def _check_reshape(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
-    return f"shape {shapes['x']} has no room in shape {arguments['shape']}"
+    size, wanted = math.prod(shapes["x"]), math.prod(arguments["shape"])
+    if arguments["copy"] is False and size == wanted:
+        return None  # it cannot be done without a copy
+    return f"shape {shapes['x']} has not the elements of shape {arguments['shape']}"
 
 
 @operation(result="same", check=_check_reshape)
@@ -219,7 +223,7 @@ def _check_stack(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | Non
         return "needs at least one tensor"
     if any(shape != listed[0] for shape in listed):
         return f"shapes {' and '.join(map(str, listed))} are not all the same"
-    return f"axis {arguments['axis']} is out of range for {len(listed[0]) + 1} dimensions"
+    return None
 
 
 @operation(result="same", check=_check_stack)

@@ -137,7 +137,7 @@ def _is_stub(function: Callable[..., Any]) -> bool:
 
 
 def _compiled(function: Callable[..., Any]) -> tuple[bytes, list[object]]:
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     return code.co_code, [c for c in code.co_consts if c != function.__doc__]
 
 

@@ -13,7 +13,7 @@ from ._core import EmberTensor, TensorLike
 from ._elementwise import subtract
 from ._manipulation import concat
 from ._operation import operation
-from ._shapes import as_axes, as_axis
+from ._shapes import as_axes, as_axis, empty_fault
 
 __all__ = [
     "all",
@@ -126,7 +126,7 @@ def std(
     return var(x, axis=axis, correction=correction, keepdims=keepdims) ** 0.5
 
 
-@operation(accepts="real", result="same")
+@operation(accepts="real", result="same", check=empty_fault)
 def max(
     x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> EmberTensor:
@@ -139,7 +139,7 @@ def max(
     ...
 
 
-@operation(accepts="real", result="same")
+@operation(accepts="real", result="same", check=empty_fault)
 def min(
     x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> EmberTensor:

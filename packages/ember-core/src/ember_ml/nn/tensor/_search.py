@@ -13,7 +13,7 @@ from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
 from ._results import TopKResult
-from ._shapes import as_axis
+from ._shapes import as_axis, empty_fault
 
 __all__ = [
     "argmax",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@operation(accepts="real")
+@operation(accepts="real", check=empty_fault)
 def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
     """Index of the greatest element along ``axis`` (None: in the flattened tensor).
 
@@ -40,7 +40,7 @@ def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
     ...
 
 
-@operation(accepts="real")
+@operation(accepts="real", check=empty_fault)
 def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
     """Index of the smallest element along ``axis`` (None: in the flattened tensor).
 
@@ -107,7 +107,11 @@ def top_k(
     return TopKResult(take_along_axis(x, indices, axis=a), indices)
 
 
-@operation
+def _check_axes(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    return None if shapes["x"] else "needs at least one dimension"
+
+
+@operation(check=_check_axes)
 def nonzero(x: TensorLike, /) -> tuple[EmberTensor, ...]:
     """For each axis, the indices of the elements that are not zero, in C order.
 

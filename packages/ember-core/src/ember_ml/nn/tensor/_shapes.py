@@ -6,9 +6,18 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ember_ml.backend.errors import ArgumentError, InvalidValueError, ShapeError
+from ember_ml.backend.errors import ArgumentError, AxisError, InvalidValueError
 
-__all__ = ["as_axes", "as_axis", "as_shape", "broadcast", "fault"]
+__all__ = [
+    "as_axes",
+    "as_axis",
+    "as_shape",
+    "axis_fault",
+    "broadcast",
+    "broadcast_fault",
+    "checked_shape",
+    "empty_fault",
+]
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
@@ -41,25 +50,30 @@ def checked_shape(shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-def as_axis(axis: int, ndim: int, what: str) -> int:
+def as_axis(axis: Any, ndim: int, what: str) -> int:
     """``axis`` counted from the front.
 
     Raises:
-        ShapeError: there is no such axis.
+        AxisError: there is no such axis.
+        ArgumentError: it is no integer.
     """
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"{what}: axis {axis} is out of range for {ndim} dimensions")
-    return axis % ndim if ndim else 0
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise ArgumentError(f"{what}: an axis is an integer, not {axis!r}") from None
+    if not -ndim <= index < ndim:
+        raise AxisError(f"{what}: axis {axis} is out of range for {ndim} dimensions")
+    return index % ndim
 
 
-def as_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
+def as_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     """The axes named by ``axis`` (None: all), counted from the front, each once."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(axis) if isinstance(axis, list | tuple | range) else (axis,)
     found = tuple(as_axis(a, ndim, what) for a in axes)
     if len(set(found)) != len(found):
-        raise ShapeError(f"{what}: an axis is named twice in {axes}")
+        raise AxisError(f"{what}: an axis is named twice in {axes}")
     return found
 
 
@@ -77,20 +91,36 @@ def broadcast(shapes: Iterable[Sequence[int]]) -> tuple[int, ...] | None:
     return tuple(reversed(result))
 
 
-def fault(shapes: dict[str, Any], arguments: dict[str, Any], promoted: Sequence[str]) -> str | None:
-    """What is wrong with the axes or the broadcasting of a failed call, if that is it."""
+def axis_fault(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    """What is wrong with the axes of a failed call, if that is it."""
     axis = arguments.get("axis")
     if axis is None:
         axis = arguments.get("axes")
     leader = next(iter(shapes.values()), None)
-    if axis is not None and leader is not None:
-        axes = axis if isinstance(axis, tuple | list) else (axis,)
-        ndim = len(leader)
-        for a in axes:
-            if isinstance(a, int) and not -ndim <= a < ndim:
-                return f"axis {a} is out of range for shape {leader}"
-        if len({a % ndim for a in axes if isinstance(a, int)}) < len(axes):
-            return f"an axis is named twice in {axis}"
+    if axis is None or leader is None:
+        return None
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    ndim = len(leader)
+    for a in axes:
+        if isinstance(a, int) and not -ndim <= a < ndim:
+            return f"axis {a} is out of range for shape {leader}"
+    if ndim and len({a % ndim for a in axes if isinstance(a, int)}) < len(axes):
+        return f"an axis is named twice in {axis}"
+    return None
+
+
+def empty_fault(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    """Whether a failed reduction was over no elements, of which there is no greatest."""
+    shape = shapes["x"]
+    if axis_fault(shapes, arguments):
+        return None
+    if any(shape[axis] == 0 for axis in as_axes(arguments["axis"], len(shape), "")):
+        return f"no elements along axis {arguments['axis']} of shape {shape}"
+    return None
+
+
+def broadcast_fault(shapes: dict[str, Any], promoted: Sequence[str]) -> str | None:
+    """Which shapes of a failed call do not broadcast, if that is it."""
     operands = [shapes[name] for name in promoted if name in shapes]
     if len(operands) > 1 and broadcast(operands) is None:
         return f"shapes {' and '.join(map(str, operands))} do not broadcast"
