@@ -13,8 +13,15 @@ from __future__ import annotations
 
 from ember_ml.backend.registry import set_backend, use_backend
 
-from . import tensor  # first: the rest is made of tensors
-from . import initializers, layers, losses, modules, optimizers, transforms
+from . import (
+    initializers,
+    layers,
+    losses,
+    modules,
+    optimizers,
+    tensor,
+    transforms,
+)
 from .layers import (
     GELU,
     Flatten,

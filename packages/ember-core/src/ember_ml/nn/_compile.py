@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -19,10 +20,13 @@ __all__ = ["compile"]
 
 
 def compile(function: Callable[..., Any], /) -> Callable[..., Any]:
-    """``function``, traced once for each structure of its arguments and run as one program.
+    """``function``, traced once for each form of its arguments and run as one program.
 
-    Tensors, and the tensors of Modules, are the program's inputs; other arguments are part of
-    what is compiled, and another value compiles again. Buffers that the function writes are
+    Tensors among the arguments, and those of Modules (of ``function`` itself, if it is one, or a
+    method of one), are the program's inputs, whose shapes and dtypes are
+    part of the form. So are all other arguments: a number of another value compiles again, and
+    a tensor of another value does not. Of a Module its attributes other than tensors (and
+    ``training``) are taken as they are when it is traced. Buffers that the function writes are
     written after each call. Side effects other than that happen while tracing only.
 
     On an engine that has no compiler the function is called as it is.
@@ -36,87 +40,64 @@ def compile(function: Callable[..., Any], /) -> Callable[..., Any]:
     [3.0, 5.0]
     """
     programs: dict[Hashable, _Program] = {}
+    lock = threading.Lock()
+    # A Module's tensors are inputs of the program, not part of it.
+    bound = _trees.module_behind(function)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        leaves = _trees.Leaves((args, kwargs))
-        modules = [leaf for leaf in leaves.values if isinstance(leaf, Module)]
-        backend = _trees.backend_of(leaves.values, "compile")
-        key = _key(leaves, backend)
-        if key not in programs:
-            programs[key] = _Program(function, leaves, modules, backend)
-        return programs[key](leaves, modules)
+        leaves = _trees.Leaves((bound, args, kwargs))
+        backend = _trees.backend_of(_trees.tensors_of(leaves.values), "compile")
+        _trees.lift(leaves, backend)
+        key = _trees.static_key(leaves, backend, "compile")
+        program = programs.get(key)
+        if program is None:
+            with lock:
+                program = programs.setdefault(key, _Program(function, leaves, backend))
+        return program(leaves)
 
     return run
 
 
-def _key(leaves: _trees.Leaves, backend: Backend) -> Hashable:
-    """What a program depends on besides the values of its inputs."""
-    parts: list[Hashable] = [backend, leaves.spec]
-    for leaf in leaves.values:
-        if isinstance(leaf, EmberTensor):
-            parts.append(EmberTensor)
-        elif isinstance(leaf, Module):
-            parts += [id(leaf), *((id(m), m.training) for m in leaf.modules())]
-        else:
-            try:
-                hash(leaf)
-            except TypeError:
-                raise ArgumentError(
-                    f"compile: {type(leaf).__name__} {leaf!r} is neither a tensor nor hashable"
-                ) from None
-            parts += [type(leaf), leaf]
-    return tuple(parts)
-
-
-def _inputs(leaves: _trees.Leaves, modules: list[Module]) -> list[EmberTensor]:
-    """The tensors of the arguments and of the Modules in them, in a fixed order."""
-    found = [leaf for leaf in leaves.values if isinstance(leaf, EmberTensor)]
-    for module in modules:
-        found += [slot.tensor for slot in slots(module, "_parameters", "_buffers")]
-    return found
-
-
 class _Program:
-    """A compiled function for one structure of arguments."""
+    """A compiled function for one form of arguments."""
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        leaves: _trees.Leaves,
-        modules: list[Module],
-        backend: Backend,
+        self, function: Callable[..., Any], leaves: _trees.Leaves, backend: Backend
     ) -> None:
         self.function = function
-        self.leaves = leaves
-        self.modules = modules
+        self.outline = leaves.outline()
         self.backend = backend
         self.program = backend.compile(self._flat)
+        self.modules: list[Module] = _trees.modules_of(leaves.values)
+        self.places = [
+            slot for module in self.modules for slot in slots(module, "_parameters", "_buffers")
+        ]
         self.result: Any = None  # the structure of the result, known once traced
         self.written: list[int] = []
 
-    def __call__(self, leaves: _trees.Leaves, modules: list[Module]) -> Any:
-        inputs = _inputs(leaves, modules)
+    def __call__(self, leaves: _trees.Leaves) -> Any:
+        inputs = _trees.tensors_of(leaves.values)
         outputs = self.program(*[tensor._tensor for tensor in inputs])
         count = len(outputs) - len(self.written)
-        buffers = _trees.Buffers(modules)
-        buffers.write(self.written, outputs[count:], self.backend)
-        return self.result.rebuild([wrap_native(x, self.backend) for x in outputs[:count]])
+        if self.written:
+            buffers = _trees.Buffers(self.modules)
+            buffers.write(self.written, outputs[count:], self.backend)
+        return self.result.filled(wrap_native(x, self.backend) for x in outputs[:count])
 
     def _flat(self, *natives: Native) -> list[Native]:
         """The function over the native arrays of its inputs, as the engine traces it."""
         fresh = [wrap_native(native, self.backend) for native in natives]
-        old = _inputs(self.leaves, self.modules)
         source = iter(fresh)
-        values = [next(source) if isinstance(x, EmberTensor) else x for x in self.leaves.values]
-        by_id = {id(a): b for a, b in zip(old, fresh, strict=True)}
-        args, kwargs = self.leaves.rebuild(values)
-        with _trees.replaced(self.modules, by_id):
+        _, args, kwargs = self.outline.filled(source)
+        held = [owner.__dict__[name] for _, owner, name in self.places]
+        by_id = {id(old): new for old, new in zip(held, source, strict=True)}
+        with _trees.replaced(self.places, by_id):
             # Inside the replacement, so that a buffer counts as written if it is not the input.
             buffers = _trees.Buffers(self.modules)
             try:
                 with use_backend(self.backend.name):
                     result = _trees.Leaves(self.function(*args, **kwargs))
-                self.written, values = buffers.written()
+                self.written, written = buffers.written()
             finally:
                 buffers.restore()
         for leaf in result.values:
@@ -125,5 +106,5 @@ class _Program:
                     f"compile: the function returns tensors, not {type(leaf).__name__}; a value "
                     "that is no tensor would be fixed when it is traced"
                 )
-        self.result = result
-        return [leaf._tensor for leaf in result.values] + values
+        self.result = result.outline()
+        return [leaf._tensor for leaf in result.values] + written

@@ -1,28 +1,48 @@
-"""Arguments of transforms as flat lists of tensors: tensors, nested containers and Modules."""
+"""Arguments of transforms as flat lists of leaves: tensors, nested containers and Modules."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import optree
 
+from ember_ml.backend.errors import ArgumentError
 from ember_ml.backend.protocol import Backend, Native
+from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
-from ember_ml.nn.modules._state import Slot, slots
-from ember_ml.nn.tensor import EmberTensor
+from ember_ml.nn.modules._state import Slot, slots, walk
+from ember_ml.nn.tensor import EmberTensor, asarray
 from ember_ml.nn.tensor._careful import common_backend, wrap_native
 
-__all__ = ["Buffers", "Leaves", "backend_of", "module_tensors", "replaced"]
+__all__ = [
+    "Buffers",
+    "Leaves",
+    "backend_of",
+    "lift",
+    "module_behind",
+    "modules_of",
+    "replaced",
+    "static_key",
+    "tensors_of",
+    "tracing",
+    "trainable",
+]
+
+
+_TENSOR = object()
 
 
 class Leaves:
-    """The leaves of one argument: what is traced in it, and how to put it together again.
+    """The leaves of an argument, and how to put it together again.
 
     Attributes:
-        values: the leaves themselves; tensors, Modules and anything else.
+        values: the leaves; tensors, Modules and anything else.
     """
+
+    __slots__ = ("spec", "values")
 
     def __init__(self, argument: Any) -> None:
         if isinstance(argument, EmberTensor | Module):
@@ -35,42 +55,130 @@ class Leaves:
         """The argument's structure around other leaves."""
         return values[0] if self.spec is None else optree.tree_unflatten(self.spec, values)
 
+    def outline(self) -> Leaves:
+        """The same without the elements of its tensors, to be kept."""
+        outline = Leaves(None)
+        outline.values = [_TENSOR if isinstance(x, EmberTensor) else x for x in self.values]
+        outline.spec = self.spec
+        return outline
 
-def module_tensors(module: Module) -> list[tuple[str, EmberTensor]]:
-    """The trainable parameters of a module, each once, with its first name."""
+    def filled(self, tensors: Iterator[EmberTensor]) -> Any:
+        """The argument, of which this is the outline, with other tensors."""
+        return self.rebuild([next(tensors) if x is _TENSOR else x for x in self.values])
+
+
+def modules_of(leaves: Sequence[Any]) -> list[Module]:
+    """The Modules among ``leaves``."""
+    return [leaf for leaf in leaves if isinstance(leaf, Module)]
+
+
+def module_behind(function: Callable[..., Any]) -> list[Module]:
+    """The Module that ``function`` is, or is a method of, if any."""
+    return modules_of([function, getattr(function, "__self__", None)])
+
+
+def tensors_of(leaves: Sequence[Any]) -> list[EmberTensor]:
+    """The tensors among ``leaves``, and then those of the Modules, in a fixed order."""
+    found = [leaf for leaf in leaves if isinstance(leaf, EmberTensor)]
+    for module in modules_of(leaves):
+        found += [
+            owner.__dict__[name] for _, owner, name in slots(module, "_parameters", "_buffers")
+        ]
+    return found
+
+
+def trainable(module: Module) -> dict[str, EmberTensor]:
+    """The parameters of a module that are not frozen, each once under its first name."""
     found: dict[int, tuple[str, EmberTensor]] = {}
-    for slot in slots(module, "_parameters"):
-        if slot.trainable:
-            found.setdefault(id(slot.tensor), (slot.name, slot.tensor))
-    return list(found.values())
+    frozen = set()
+    for name, owner, attribute in slots(module, "_parameters"):
+        tensor = owner.__dict__[attribute]
+        if attribute in owner._frozen:
+            frozen.add(id(tensor))
+        elif id(tensor) not in found:
+            found[id(tensor)] = (name, tensor)
+    return dict(entry for number, entry in found.items() if number not in frozen)
 
 
-def backend_of(leaves: Sequence[Any], what: str) -> Backend:
-    """The one backend of the tensors among ``leaves`` and of the parameters of Modules."""
-    tensors: list[EmberTensor] = []
-    for leaf in leaves:
+def lift(leaves: Leaves, backend: Backend) -> None:
+    """Make tensors of the native arrays among ``leaves``."""
+    for i, leaf in enumerate(leaves.values):
+        if not isinstance(leaf, EmberTensor) and hasattr(leaf, "__dlpack__"):
+            with use_backend(backend.name):
+                leaves.values[i] = asarray(leaf)
+
+
+def static_key(leaves: Leaves, backend: Backend, what: str) -> tuple[Hashable, ...]:
+    """What a program compiled for these arguments depends on besides the elements of tensors."""
+    parts: list[Hashable] = [backend, leaves.spec]
+    for leaf in leaves.values:
         if isinstance(leaf, EmberTensor):
-            tensors.append(leaf)
+            parts += (leaf._backend, tuple(leaf._tensor.shape))
         elif isinstance(leaf, Module):
-            tensors += [slot.tensor for slot in slots(leaf, "_parameters", "_buffers")]
-    return common_backend(tensors, what)
+            for _, module in walk(leaf):
+                parts += (id(module), module.training, frozenset(module._frozen))
+            for tensor in tensors_of([leaf]):
+                parts += (tensor._backend, tuple(tensor._tensor.shape))
+        else:
+            try:
+                hash(leaf)
+            except TypeError:
+                raise ArgumentError(
+                    f"{what}: {type(leaf).__name__} {leaf!r} is neither a tensor nor hashable"
+                ) from None
+            parts += (type(leaf).__qualname__, leaf)
+    return tuple(parts)
+
+
+# -- where a gradient is being taken ------------------------------------------------------------
+
+_tracer: ContextVar[Backend | None] = ContextVar("ember_tracer", default=None)
 
 
 @contextlib.contextmanager
-def replaced(modules: Sequence[Module], fresh: dict[int, EmberTensor]) -> Iterator[None]:
-    """Within the block, modules hold ``fresh[id(tensor)]`` in the place of their tensors."""
-    changed: list[tuple[Slot, EmberTensor]] = []
+def tracing(tracer: Backend) -> Iterator[None]:
+    """Within the block a function is differentiated, and its tensors belong to ``tracer``."""
+    token = _tracer.set(tracer)
     try:
-        for module in modules:
-            for slot in slots(module, "_parameters", "_buffers"):
-                tensor = slot.tensor
-                if id(tensor) in fresh:
-                    slot.owner.__dict__[slot.attribute] = fresh[id(tensor)]
-                    changed.append((slot, tensor))
+        with use_backend(tracer.name):
+            yield
+    finally:
+        _tracer.reset(token)
+
+
+def backend_of(tensors: Sequence[EmberTensor], what: str) -> Backend:
+    """The one backend of ``tensors``.
+
+    Where a gradient over it is being taken, it is the tracer: the function at hand may use
+    traced tensors that are not among its arguments.
+    """
+    found = common_backend(tensors, what)
+    tracer = outer = _tracer.get()
+    while outer is not None:
+        if outer is found:
+            return tracer  # type: ignore[return-value]
+        outer = outer.base
+    return found
+
+
+# -- what modules hold meanwhile ------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def replaced(places: Sequence[Slot], fresh: dict[int, EmberTensor]) -> Iterator[None]:
+    """Within the block, ``places`` hold ``fresh[id(tensor)]`` instead of their tensors."""
+    changed: list[tuple[dict[str, Any], str, EmberTensor]] = []
+    try:
+        for _, owner, name in places:
+            attributes = owner.__dict__
+            tensor = attributes[name]
+            if id(tensor) in fresh:
+                attributes[name] = fresh[id(tensor)]
+                changed.append((attributes, name, tensor))
         yield
     finally:
-        for slot, tensor in changed:
-            slot.owner.__dict__[slot.attribute] = tensor
+        for attributes, name, tensor in changed:
+            attributes[name] = tensor
 
 
 class Buffers:
@@ -82,22 +190,25 @@ class Buffers:
 
     def __init__(self, modules: Sequence[Module]) -> None:
         self.slots = [slot for module in modules for slot in slots(module, "_buffers")]
-        self.before = [(s.tensor, s.tensor._tensor, s.tensor._backend) for s in self.slots]
+        tensors = [owner.__dict__[name] for _, owner, name in self.slots]
+        self.before = [(tensor, tensor._tensor, tensor._backend) for tensor in tensors]
 
     def written(self) -> tuple[list[int], list[Native]]:
         """The buffers that differ from before, by number, and their native values."""
-        numbers = [
-            i
-            for i, (slot, (_, native, _)) in enumerate(zip(self.slots, self.before, strict=True))
-            if slot.tensor._tensor is not native
-        ]
-        return numbers, [self.slots[i].tensor._tensor for i in numbers]
+        numbers: list[int] = []
+        natives: list[Native] = []
+        for i, (_, owner, name) in enumerate(self.slots):
+            native = owner.__dict__[name]._tensor
+            if native is not self.before[i][1]:
+                numbers.append(i)
+                natives.append(native)
+        return numbers, natives
 
     def restore(self) -> None:
         """Give the buffers the tensors and values of before."""
-        for slot, (tensor, native, bound) in zip(self.slots, self.before, strict=True):
+        for (_, owner, name), (tensor, native, bound) in zip(self.slots, self.before, strict=True):
             tensor._tensor, tensor._backend = native, bound
-            slot.owner.__dict__[slot.attribute] = tensor
+            owner.__dict__[name] = tensor
 
     def write(self, numbers: Sequence[int], natives: Sequence[Native], backend: Backend) -> None:
         """Set buffers to ordinary native values."""

@@ -72,9 +72,7 @@ def kaiming_uniform(
         a: negative slope of the leaky ReLU that follows.
     """
     bound = math.sqrt(6.0 / ((1.0 + a * a) * max(_fans(shape)[0], 1)))
-    return uniform(
-        shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator
-    )
+    return uniform(shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator)
 
 
 def xavier_uniform(
@@ -87,6 +85,4 @@ def xavier_uniform(
 ) -> EmberTensor:
     """Uniform with variance ``2 * gain**2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010)."""
     bound = gain * math.sqrt(6.0 / max(sum(_fans(shape)), 1))
-    return uniform(
-        shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator
-    )
+    return uniform(shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator)

@@ -35,9 +35,7 @@ def _reduce(losses: EmberTensor, reduction: Reduction) -> EmberTensor:
     raise InvalidValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
 
 
-def mse(
-    input: TensorLike, target: TensorLike, *, reduction: Reduction = "mean"
-) -> EmberTensor:
+def mse(input: TensorLike, target: TensorLike, *, reduction: Reduction = "mean") -> EmberTensor:
     """Squared error, ``(input - target)**2``.
 
     Raises:

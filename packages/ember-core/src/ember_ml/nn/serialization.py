@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import json
 import os
-import tempfile
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import safetensors
 
-from ember_ml.backend.dtypes import DTYPES
-from ember_ml.backend.errors import CheckpointError
+from ember_ml.backend.dtypes import DTYPES, bfloat16, float32
+from ember_ml.backend.errors import ArgumentError, CheckpointError
+from ember_ml.backend.protocol import Backend
 from ember_ml.backend.registry import current_backend
 from ember_ml.nn.modules import Module
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
@@ -25,6 +28,7 @@ _NAMES = {
     "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
     "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
 }  # fmt: skip
+_CODES = {name: code for code, name in _NAMES.items()}
 
 
 def save(
@@ -37,8 +41,12 @@ def save(
 
     The file appears whole or not at all: it is written beside its place and moved there.
 
+    Args:
+        metadata: texts by name, which the file carries along.
+
     Raises:
         CheckpointError: a dtype that the format has not.
+        ArgumentError: a name or a text of ``metadata`` that is no string.
 
     >>> import tempfile, os
     >>> from ember_ml import nn
@@ -48,50 +56,66 @@ def save(
     >>> nn.load(model, path)
     """
     state = target.state_dict() if isinstance(target, Module) else target
-    entries: dict[str, safetensors.TensorSpec] = {}
-    held: list[bytearray] = []  # safetensors gets addresses: keep what is there alive
-    for name, value in state.items():
-        tensor = asarray(value)
-        if tensor.dtype.name not in _NAMES.values():
+    tensors = {name: asarray(value) for name, value in state.items()}
+    # Wide elements first, so that all are aligned, as the format's own library orders them.
+    order = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
+    header = _header(tensors, order, metadata)
+    with _replacing(Path(os.path.realpath(path))) as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        for name in order:
+            tensor = tensors[name]
+            file.write(tensor._backend.backend.to_buffer(tensor._tensor))
+
+
+def _header(
+    tensors: Mapping[str, EmberTensor], order: list[str], metadata: Mapping[str, str] | None
+) -> bytes:
+    texts = dict(metadata or {})
+    for text in (*order, *texts, *texts.values()):
+        if not isinstance(text, str):
+            raise ArgumentError(f"names and metadata of a safetensors file are str, not {text!r}")
+    entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
+    end = 0
+    for name in order:
+        dtype = tensors[name].dtype.name
+        if dtype not in _CODES:
             raise CheckpointError(
-                f"{name!r}: safetensors has no {tensor.dtype}; save real and imaginary part, or "
-                "convert with x.astype(et.complex64)"
+                f"{name!r}: safetensors has no {dtype}; save real and imaginary part, or convert "
+                "with x.astype(et.complex64)"
             )
-        data = tensor._backend.backend.to_buffer(tensor._tensor)
-        held.append(bytearray(data) or bytearray(1))  # an address also for no bytes
-        entries[name] = safetensors.TensorSpec(
-            dtype=tensor.dtype.name,
-            shape=tensor.shape,
-            data_ptr=ctypes.addressof(ctypes.c_char.from_buffer(held[-1])),
-            data_len=tensor.nbytes,
-        )
-    try:
-        content = safetensors.serialize(entries, dict(metadata) if metadata else None)
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"cannot save {os.fspath(path)!r}: {error}") from error
-    _write(Path(path), content)
+        if name == "__metadata__":
+            raise CheckpointError(f"{name!r} cannot name a tensor in a safetensors file")
+        start, end = end, end + tensors[name].nbytes
+        entries[name] = {
+            "dtype": _CODES[dtype],
+            "shape": tensors[name].shape,
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    return header + b" " * (-len(header) % 8)
 
 
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of ``path`` when all went well."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
     """The tensors of a safetensors file by name, on the current backend.
+
+    ``bfloat16`` becomes ``float32``, which holds every one of its values, on an engine that has
+    no ``bfloat16``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -100,7 +124,7 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
     """
     content = Path(path).read_bytes()
     try:
-        entries = safetensors.deserialize(content)
+        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
         raise CheckpointError(
             f"{os.fspath(path)!r} is not a whole safetensors file ({len(content)} bytes): {error}"
@@ -113,15 +137,24 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
                 f"{os.fspath(path)!r}: entry {name!r} has dtype {entry['dtype']}, which Ember has "
                 "not"
             )
-        bound = bound_for(backend, DTYPES[_NAMES[entry["dtype"]]])
-        native = backend.from_buffer(
-            entry["data"],
-            dtype=bound.native_dtype,
-            shape=tuple(entry["shape"]),
-            device=None,
-        )
-        found[name] = wrap_native(native, backend)
+        found[name] = _tensor(entry, backend)
     return found
+
+
+def _tensor(entry: dict[str, Any], backend: Backend) -> EmberTensor:
+    dtype, data = DTYPES[_NAMES[entry["dtype"]]], entry["data"]
+    if dtype is bfloat16 and bfloat16 not in backend.dtypes:
+        # bfloat16 is the upper half of float32.
+        wide = bytearray(2 * len(data))
+        wide[2::4], wide[3::4] = data[0::2], data[1::2]
+        dtype, data = float32, wide
+    native = backend.from_buffer(
+        data,
+        dtype=bound_for(backend, dtype).native_dtype,
+        shape=tuple(entry["shape"]),
+        device=None,
+    )
+    return wrap_native(native, backend)
 
 
 def load(model: Module, path: str | os.PathLike[str], *, strict: bool = True) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from ember_ml.backend._bound import Bound
 from ember_ml.backend.protocol import Backend, Native
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
 from ember_ml.nn.modules._state import slots
 from ember_ml.nn.optimizers import Optimizer
-from ember_ml.nn.tensor import EmberTensor, asarray
+from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
 from ember_ml.nn.transforms import value_and_grad
 
@@ -31,7 +32,8 @@ def train_step(
     Args:
         loss_fn: ``loss_fn(model, *batch)`` gives a tensor with no dimensions.
         compile: whether the step is one program of the engine, where it has a compiler. The
-            numbers are the same to rounding; the first call takes longer.
+            numbers are the same to rounding; the first call with a form of batch takes longer.
+            What `nn.compile` says of arguments holds for the batch.
 
     >>> from ember_ml import nn
     >>> from ember_ml.nn import tensor as et
@@ -71,82 +73,93 @@ class TrainStep:
         if not self.compile:
             loss, gradients = self._gradients(self.model, *batch)
             self.optimizer.update(self.model, gradients)
-            return loss  # type: ignore[no-any-return]
-        leaves = _trees.Leaves(batch)
-        leaves.values = [x if isinstance(x, EmberTensor) else asarray(x) for x in leaves.values]
-        backend = _trees.backend_of([self.model, *leaves.values], "train_step")
-        key = (backend, leaves.spec, self._frozen_key(), self.optimizer.step > 0)
-        if key not in self._programs:
-            self._programs[key] = _Program(self, leaves, backend)
-        return self._programs[key](leaves.values)
+            return loss
+        self.optimizer.step += 1
+        try:
+            return self._compiled(batch)
+        except BaseException:
+            self.optimizer.step -= 1
+            raise
 
-    def _frozen_key(self) -> Hashable:
-        """What in the model, besides tensors' values, the traced step depends on."""
-        return tuple(
-            (id(m), m.training, len(m.__dict__["_frozen"])) for m in self.model.modules()
+    def _compiled(self, batch: tuple[Any, ...]) -> EmberTensor:
+        leaves = _trees.Leaves((self.model, *batch))
+        backend = _trees.backend_of(_trees.tensors_of(leaves.values), "train_step")
+        _trees.lift(leaves, backend)
+        key = (
+            _trees.static_key(leaves, backend, "train_step"),
+            type(self.optimizer),
+            self.optimizer.fixed(),
         )
+        program = self._programs.get(key)
+        if program is None:
+            program = self._programs[key] = _Program(self, leaves, backend)
+        return program([x for x in leaves.values if isinstance(x, EmberTensor)])
 
 
 class _Program:
-    """The compiled step for one structure of batches.
+    """The compiled step for one form of batches.
 
     Its inputs are, in this order: trainable parameters, what the optimizer keeps for them (all of
-    these are replaced by the outputs in the same places), the optimizer's numbers, the model's
-    other tensors, and the batch.
+    these are replaced by the outputs in the same places), the model's other tensors, the batch,
+    and the optimizer's numbers in each of the parameters' dtypes.
     """
 
     def __init__(self, step: TrainStep, leaves: _trees.Leaves, backend: Backend) -> None:
         self.step = step
-        self.leaves = leaves
+        self.outline = leaves.outline()
         self.backend = backend
-        self.parameters = _trees.module_tensors(step.model)
-        count = len(self.parameters) * (1 + len(step.optimizer.slots))
+        parameters = _trees.trainable(step.model)
+        self.bounds: list[Bound] = list(dict.fromkeys(x._backend for x in parameters.values()))
+        count = len(parameters) * (1 + len(step.optimizer.slots))
         self.program = backend.compile(self._flat, donate=range(count))
         self.written: list[int] = []
-        trained = {id(tensor) for _, tensor in self.parameters}
-        self.others = [
-            slot for slot in slots(step.model, "_parameters", "_buffers")
-            if id(slot.tensor) not in trained
-        ]  # fmt: skip
+
+    def _tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
+        """The trainable parameters, and the other tensors of the model."""
+        parameters = _trees.trainable(self.step.model)
+        known = {id(tensor) for tensor in parameters.values()}
+        others = [x for x in _trees.tensors_of([self.step.model]) if id(x) not in known]
+        return parameters, others
 
     def __call__(self, batch: list[EmberTensor]) -> EmberTensor:
         optimizer, backend = self.step.optimizer, self.backend
-        optimizer.advance()
-        tensors = [tensor for _, tensor in self.parameters]
-        kept = [optimizer.kept(name, tensor) for name, tensor in self.parameters]
-        numbers = self._native_numbers(optimizer.numbers(), tensors[0])
+        parameters, others = self._tensors()
+        state = list(parameters.values())
+        for name, tensor in parameters.items():
+            state += optimizer.kept(name, tensor)
         outputs = self.program(
-            *[x._tensor for x in tensors],
-            *[x._tensor for row in kept for x in row],
-            *numbers,
-            *[slot.tensor._tensor for slot in self.others],
-            *[x._tensor for x in batch],
+            *[x._tensor for x in (*state, *others, *batch)], *self._numbers(state)
         )
-        state = [*tensors, *(x for row in kept for x in row)]
         for tensor, native in zip(state, outputs, strict=False):
             tensor._tensor = native
-        rest = outputs[len(state) :]
-        _trees.Buffers([self.step.model]).write(self.written, rest[1:], backend)
-        return wrap_native(rest[0], backend)
+        loss, *written = outputs[len(state) :]
+        if self.written:
+            _trees.Buffers([self.step.model]).write(self.written, written, backend)
+        return wrap_native(loss, backend)
 
-    def _native_numbers(self, numbers: tuple[float, ...], like: EmberTensor) -> list[Native]:
-        dtype = like._backend.native_dtype
+    def _numbers(self, state: list[EmberTensor]) -> list[Native]:
+        numbers = self.step.optimizer.numbers()
+        device = state[0].device if state else None
         return [
-            self.backend.from_python(number, dtype=dtype, device=like.device) for number in numbers
+            self.backend.from_python(number, dtype=bound.native_dtype, device=device)
+            for bound in self.bounds
+            for number in numbers
         ]
 
     def _flat(self, *natives: Native) -> list[Native]:
         """The step over native arrays, as the engine traces it."""
         optimizer, model = self.step.optimizer, self.step.model
         source = iter([wrap_native(native, self.backend) for native in natives])
-        parameters = [next(source) for _ in self.parameters]
-        kept = [tuple(next(source) for _ in optimizer.slots) for _ in self.parameters]
-        numbers = tuple(next(source) for _ in optimizer.numbers())
-        old = [tensor for _, tensor in self.parameters]
-        fresh = {id(a): b for a, b in zip(old, parameters, strict=True)}
-        fresh |= {id(slot.tensor): next(source) for slot in self.others}
-        batch = self.leaves.rebuild(list(source))
-        with _trees.replaced([model], fresh), use_backend(self.backend.name):
+        old, others = self._tensors()
+        parameters = {name: next(source) for name in old}
+        kept = {name: tuple(next(source) for _ in optimizer.slots) for name in old}
+        fresh = {id(old[name]): parameter for name, parameter in parameters.items()}
+        fresh |= {id(tensor): next(source) for tensor in others}
+        _, *batch = self.outline.filled(source)
+        numbers = {bound: tuple(next(source) for _ in optimizer.numbers()) for bound in self.bounds}
+        places = slots(model, "_parameters", "_buffers")
+        with _trees.replaced(places, fresh), use_backend(self.backend.name):
+            # Inside the replacement, so that a buffer counts as written if it is not the input.
             buffers = _trees.Buffers([model])
             try:
                 loss, gradients = self.step._gradients(model, *batch)
@@ -154,8 +167,8 @@ class _Program:
             finally:
                 buffers.restore()
         moved = [
-            optimizer.rule(parameter, gradients[name], row, numbers)
-            for (name, _), parameter, row in zip(self.parameters, parameters, kept, strict=True)
+            optimizer.rule(parameter, gradients[name], kept[name], numbers[parameter._backend])
+            for name, parameter in parameters.items()
         ]
         outputs = [new for new, *_ in moved] + [x for _, *row in moved for x in row]
-        return [x._tensor for x in outputs] + [loss._tensor, *written]
+        return [x._tensor for x in (*outputs, loss)] + written

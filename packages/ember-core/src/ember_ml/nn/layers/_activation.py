@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from ember_ml.backend.errors import ShapeError
 from ember_ml.nn.modules import Module
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, log_softmax, reshape, softmax, tanh
 from ember_ml.nn.tensor import _functions as functions
@@ -43,6 +45,7 @@ class LeakyReLU(Module):
         return functions.leaky_relu(x, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
+        """The options."""
         return f"negative_slope={self.negative_slope}"
 
 
@@ -98,6 +101,7 @@ class Softmax(Module):
         return softmax(x, axis=self.dim)
 
     def extra_repr(self) -> str:
+        """The options."""
         return f"dim={self.dim}"
 
 
@@ -113,6 +117,7 @@ class LogSoftmax(Module):
         return log_softmax(x, axis=self.dim)
 
     def extra_repr(self) -> str:
+        """The options."""
         return f"dim={self.dim}"
 
 
@@ -125,7 +130,7 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """All axes from ``start_dim`` on become one: (N, ...) to (N, size).
+    """The axes from ``start_dim`` to ``end_dim`` become one: (N, C, H, W) to (N, C * H * W).
 
     >>> from ember_ml import nn
     >>> from ember_ml.nn import tensor as et
@@ -133,11 +138,25 @@ class Flatten(Module):
     (2, 12)
     """
 
-    def __init__(self, start_dim: int = 1) -> None:
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim = start_dim
+        self.end_dim = end_dim
 
     def forward(self, x: TensorLike) -> EmberTensor:
-        """(N, ...) to (N, size)."""
+        """(..., a, b, ...) to (..., a * b, ...)."""
         x = asarray(x)
-        return reshape(x, (*x.shape[: self.start_dim], -1))
+        shape = x.shape or (1,)
+        count = len(shape)
+        ends = (self.start_dim, self.end_dim)
+        first, last = (n + count if n < 0 else n for n in ends)
+        if not 0 <= first <= last < count:
+            raise ShapeError(
+                f"Flatten: axes {self.start_dim} to {self.end_dim} of a tensor of shape {x.shape}"
+            )
+        size = math.prod(shape[first : last + 1])
+        return reshape(x, (*shape[:first], size, *shape[last + 1 :]))
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 from ember_ml.backend.dtypes import DTypeLike, float32
 from ember_ml.backend.errors import InvalidValueError
@@ -11,6 +12,16 @@ from ember_ml.nn.modules import Module, Parameter
 from ember_ml.nn.tensor import EmberTensor, TensorLike, linear, matmul
 
 __all__ = ["Linear"]
+
+
+def _positive(name: str, size: int) -> int:
+    try:
+        number = operator.index(size)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InvalidValueError(f"Linear: {name} is a positive integer, not {size!r}")
+    return number
 
 
 class Linear(Module):
@@ -46,11 +57,8 @@ class Linear(Module):
         device: str | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, int) or size < 1:
-                raise InvalidValueError(f"Linear: {name} is a positive integer, not {size!r}")
-        self.in_features = in_features
-        self.out_features = out_features
+        self.in_features = _positive("in_features", in_features)
+        self.out_features = _positive("out_features", out_features)
         bound = 1.0 / math.sqrt(in_features)
 
         def draw(*shape: int) -> Parameter:
@@ -68,4 +76,8 @@ class Linear(Module):
         return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+        """The sizes."""
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )

@@ -2,56 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, overload
 
-from ember_ml.backend.errors import ArgumentError
+from ember_ml.backend.errors import ArgumentError, TensorIndexError
 
 from ._module import Module
+from ._repr import block, grouped
 
 __all__ = ["ModuleList", "Sequential"]
 
 
-class _Numbered(Module):
-    """Modules named "0", "1", ..."""
+class _Ordered(Module):
+    """Modules in an order, named "0", "1", ... unless names are given."""
 
-    def __init__(self, modules: Iterable[Module]) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[Module]) -> None:
         super().__init__()
-        for module in modules:
-            self.append(module)
+        if isinstance(modules, Mapping):
+            for name, module in modules.items():
+                setattr(self, name, self._checked(module))
+        else:
+            self.extend(modules)
 
-    def append(self, module: Module) -> None:
-        """Put ``module`` at the end."""
+    def _checked(self, module: Module) -> Module:
         if not isinstance(module, Module):
             raise ArgumentError(
                 f"{type(self).__name__} holds modules, not {type(module).__name__} {module!r}"
             )
-        setattr(self, str(len(self)), module)
+        return module
+
+    def append(self, module: Module) -> Self:
+        """Put ``module`` at the end."""
+        setattr(self, str(len(self)), self._checked(module))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Put ``modules`` at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def _name(self, index: int) -> str:
+        names = list(self._modules)
+        if not -len(names) <= index < len(names):
+            raise TensorIndexError(
+                f"{type(self).__name__} has {len(names)} modules, and none at index {index}"
+            )
+        return names[index]
 
     def __len__(self) -> int:
-        return len(self.__dict__["_modules"])
+        return len(self._modules)
 
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Module | Self:
+        if isinstance(index, slice):
+            return self._of(dict(list(self.named_children())[index]))
+        module: Module = getattr(self, self._name(index))
+        return module
+
+    def _of(self, named: dict[str, Module]) -> Self:
+        """Some of the modules as a container of the same class."""
+        raise NotImplementedError
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._name(index), self._checked(module))
 
 
-class ModuleList(_Numbered):
+class ModuleList(_Ordered):
     """A list of modules whose parameters belong to the module that holds it.
 
     >>> from ember_ml import nn
-    >>> len(nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]))
-    2
+    >>> nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    ModuleList(
+      (0-1): 2 x Linear(in_features=2, out_features=2, bias=True)
+    )
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__(modules)
 
+    def _of(self, named: dict[str, Module]) -> Self:
+        return type(self)(named.values())
 
-class Sequential(_Numbered):
+    def __repr__(self) -> str:
+        return block(type(self).__name__, self.extra_repr(), grouped(map(repr, self)))
+
+
+class Sequential(_Ordered):
     """Modules applied one after the other.
+
+    Args:
+        modules: the modules, or one mapping of names to them.
 
     >>> from ember_ml import nn
     >>> from ember_ml.nn import tensor as et
@@ -59,8 +106,12 @@ class Sequential(_Numbered):
     (1, 3)
     """
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        one = modules[0] if len(modules) == 1 else None
+        super().__init__(one if isinstance(one, Mapping) else modules)  # type: ignore[arg-type]
+
+    def _of(self, named: dict[str, Module]) -> Self:
+        return type(self)(named)
 
     def forward(self, x: Any) -> Any:
         """Each module in turn."""

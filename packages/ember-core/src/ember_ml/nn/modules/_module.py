@@ -10,6 +10,7 @@ from ember_ml.backend.errors import ArgumentError, EmberError
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
 
 from . import _state
+from ._repr import block
 
 __all__ = ["Module", "Parameter"]
 
@@ -17,7 +18,12 @@ __all__ = ["Module", "Parameter"]
 class Parameter:
     """Marks a tensor as one to be trained, when it is assigned to a module's attribute.
 
-    The attribute then is the tensor itself, a copy of ``data``.
+    The attribute then is the tensor itself, a copy of ``data``. Assigned to two attributes, the
+    same parameter is shared by both.
+
+    Args:
+        data: the initial value.
+        requires_grad: False for a frozen one; see `Module.requires_grad_`.
 
     >>> from ember_ml import nn
     >>> class Scale(nn.Module):
@@ -30,11 +36,12 @@ class Parameter:
     ['factor']
     """
 
-    __slots__ = ("data",)
+    __slots__ = ("data", "requires_grad")
 
-    def __init__(self, data: TensorLike) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         # A copy: optimizers write into the parameter's memory.
         self.data: EmberTensor = asarray(data, copy=True)
+        self.requires_grad = requires_grad
 
 
 class Module:
@@ -58,81 +65,111 @@ class Module:
     """
 
     training: bool
+    # The tensors and modules are ordinary attributes; these say which attributes they are. One
+    # that is None keeps its place.
+    _parameters: dict[str, None]
+    _buffers: dict[str, bool]  # whether persistent
+    _modules: dict[str, None]
+    _frozen: set[str]
 
     def __init__(self) -> None:
-        # The tensors and modules are ordinary attributes; these say which attributes they are.
         self.__dict__.update(
             _parameters={}, _buffers={}, _modules={}, _frozen=set(), training=True
-        )
+        )  # fmt: skip
 
     # -- attributes -----------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        tables = self.__dict__
-        if "_parameters" not in tables:
+        if "_parameters" not in self.__dict__:
             raise EmberError(
                 f"{type(self).__name__}.__init__ must call super().__init__() before it sets "
                 f"{name!r}"
             )
         if isinstance(value, Parameter):
             self.register_parameter(name, value)
-            return
-        if isinstance(value, Module):
-            self._forget(name)
-            tables["_modules"][name] = None
-        elif name in tables["_parameters"] or name in tables["_buffers"]:
-            if value is None:
-                self._forget(name)
-            elif not isinstance(value, EmberTensor):
-                raise ArgumentError(
-                    f"{type(self).__name__}.{name} is a parameter or buffer: assign a tensor or "
-                    f"None, not {type(value).__name__}"
-                )
-        elif name in tables["_modules"]:
-            self._forget(name)
-        tables[name] = value
+        elif isinstance(value, Module):
+            self._enter("_modules", name, value, None)
+        elif value is not None and self._refuses(name, value):
+            raise ArgumentError(
+                f"{type(self).__name__}.{name} is a {self._kind(name)}: assign another one or None, "
+                f"not {type(value).__name__} (to make it something else, delete it first)"
+            )
+        else:
+            self.__dict__[name] = value
+
+    def _kind(self, name: str) -> str:
+        """What the attribute is registered as, or nothing."""
+        kinds = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "module"}
+        return next((kind for table, kind in kinds.items() if name in self.__dict__[table]), "")
+
+    def _refuses(self, name: str, value: Any) -> bool:
+        """Whether ``value``, no Parameter and no Module, cannot be what ``name`` is."""
+        if isinstance(value, EmberTensor):
+            return name in self._modules
+        return bool(self._kind(name))
 
     def __delattr__(self, name: str) -> None:
-        self._forget(name)
         object.__delattr__(self, name)
-
-    def _forget(self, name: str) -> None:
-        for table in ("_parameters", "_buffers", "_modules"):
+        for table in _state.TABLES:
             self.__dict__[table].pop(name, None)
-        self.__dict__["_frozen"].discard(name)
+        self._frozen.discard(name)
+
+    def _enter(self, table: str, name: str, value: Any, note: bool | None = None) -> None:
+        """Set an attribute and register it; one registered alike before keeps its place."""
+        if not name or "." in name or hasattr(type(self), name):
+            raise ArgumentError(
+                f"{type(self).__name__}: {name!r} cannot name a parameter, buffer or module: it is "
+                + ("an attribute of the class" if name and "." not in name else "no plain name")
+            )
+        for other in _state.TABLES:
+            if other != table:
+                self.__dict__[other].pop(name, None)
+        self._frozen.discard(name)
+        self.__dict__[table][name] = note
+        self.__dict__[name] = value
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Set attribute ``name`` to a parameter, or to None."""
-        self._forget(name)
-        if parameter is not None:
-            self.__dict__["_parameters"][name] = None
-        self.__dict__[name] = None if parameter is None else parameter.data
+        if parameter is None:
+            self._enter("_parameters", name, None)
+            return
+        if not isinstance(parameter, Parameter):
+            raise ArgumentError(
+                f"{name!r}: a Parameter or None is due, not {type(parameter).__name__}; wrap it, "
+                "nn.Parameter(...)"
+            )
+        self._enter("_parameters", name, parameter.data)
+        if not parameter.requires_grad:
+            self._frozen.add(name)
 
-    def register_buffer(self, name: str, tensor: TensorLike, *, persistent: bool = True) -> None:
-        """Set attribute ``name`` to a tensor that is not trained.
+    def register_buffer(
+        self, name: str, tensor: TensorLike | None, *, persistent: bool = True
+    ) -> None:
+        """Set attribute ``name`` to a copy of a tensor, which is not trained, or to None.
 
         Args:
             persistent: whether it belongs to the state dict.
         """
-        self._forget(name)
-        self.__dict__["_buffers"][name] = persistent
-        self.__dict__[name] = asarray(tensor, copy=True)
+        copied = None if tensor is None else asarray(tensor, copy=True)
+        self._enter("_buffers", name, copied, persistent)
 
     # -- the tree -------------------------------------------------------------------------
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and those within it, each once, with dotted names."""
-        yield from _state.walk(self, prefix, set())
+        for name, module in _state.walk(self):
+            yield ".".join(part for part in (prefix, name[:-1]) if part), module
 
     def modules(self) -> Iterator[Module]:
-        """This module and those within it."""
-        for _, module in self.named_modules():
+        """This module and those within it, each once."""
+        for _, module in _state.walk(self):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly within this one."""
-        for name in self.__dict__["_modules"]:
-            yield name, self.__dict__[name]
+        for name in self._modules:
+            if self.__dict__[name] is not None:
+                yield name, self.__dict__[name]
 
     def children(self) -> Iterator[Module]:
         """The modules directly within this one."""
@@ -141,29 +178,27 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, EmberTensor]]:
         """Parameters with dotted names; one that two modules share comes once."""
-        seen: set[int] = set()
-        for slot in _state.slots(self, "_parameters"):
-            tensor = slot.tensor
-            if id(tensor) not in seen:
-                seen.add(id(tensor))
-                yield slot.name, tensor
+        yield from _state.distinct(self, "_parameters").items()
 
     def parameters(self) -> Iterator[EmberTensor]:
         """The parameters, each once."""
-        for _, tensor in self.named_parameters():
-            yield tensor
+        yield from _state.distinct(self, "_parameters").values()
 
     def named_buffers(self) -> Iterator[tuple[str, EmberTensor]]:
-        """Buffers with dotted names."""
-        for slot in _state.slots(self, "_buffers"):
-            yield slot.name, slot.tensor
+        """Buffers with dotted names; one that two modules share comes once."""
+        yield from _state.distinct(self, "_buffers").items()
+
+    def buffers(self) -> Iterator[EmberTensor]:
+        """The buffers, each once."""
+        yield from _state.distinct(self, "_buffers").values()
 
     # -- state ----------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, EmberTensor]:
         """Parameters and persistent buffers by dotted name, in PyTorch's names and order.
 
-        They are the module's own tensors, not copies: training goes on changing them.
+        They are the module's own tensors, not copies: training goes on changing them. What is
+        shared comes under each of its names.
         """
         return _state.state_dict(self)
 
@@ -171,12 +206,13 @@ class Module:
         """Copy ``state`` into the parameters and buffers, converted to their dtype and backend.
 
         Args:
-            state: tensor-likes by name, as `state_dict` gives them.
+            state: tensor-likes by name, as `state_dict` gives them. For a shared tensor one of
+                its names will do.
             strict: whether missing and unexpected names are errors.
 
         Raises:
-            CheckpointError: names are missing or unexpected, or shapes differ; the message lists
-                all of them, and nothing has been changed.
+            CheckpointError: names are missing or unexpected, shapes differ, or a value is no
+                tensor; the message lists all of them, and nothing has been changed.
         """
         _state.load_state_dict(self, state, strict=strict)
 
@@ -185,7 +221,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set ``training`` here and in every module within."""
         for module in self.modules():
-            module.__dict__["training"] = mode
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -195,11 +231,11 @@ class Module:
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze the parameters (False) or make them trainable again.
 
-        `nn.grad` gives no gradient for a frozen one and optimizers leave it as it is.
+        `nn.grad` gives no gradient for a frozen one and optimizers leave it as it is. A shared
+        parameter is frozen if it is in one of its places.
         """
         for module in self.modules():
-            names = module.__dict__["_parameters"]
-            module.__dict__["_frozen"] = set() if requires_grad else set(names)
+            module._frozen = set() if requires_grad else set(module._parameters)
         return self
 
     def to(self, device: str | None = None, *, dtype: DTypeLike | None = None) -> Self:
@@ -213,7 +249,7 @@ class Module:
         _state.replace(self, lambda x: asarray(x.to_backend(name), copy=True))
         return self
 
-    def apply(self, function: Callable[[Module], None]) -> Self:
+    def apply(self, function: Callable[[Module], object]) -> Self:
         """Call ``function`` on each module within, and then on this one."""
         for child in self.children():
             child.apply(function)
@@ -234,11 +270,5 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [
-            f"({name}): " + repr(child).replace("\n", "\n  ")
-            for name, child in self.named_children()
-        ]
-        head, extra = type(self).__name__, self.extra_repr()
-        if not lines:
-            return f"{head}({extra})"
-        return "\n  ".join([f"{head}({extra}", *lines]) + "\n)"
+        children = [f"({name}): {child!r}" for name, child in self.named_children()]
+        return block(type(self).__name__, self.extra_repr(), children)

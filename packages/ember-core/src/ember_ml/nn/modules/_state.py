@@ -2,112 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
-from ember_ml.backend.errors import CheckpointError
+from ember_ml.backend.errors import CheckpointError, EmberError
 from ember_ml.backend.registry import use_backend
-from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
+from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype
 
 if TYPE_CHECKING:
     from ._module import Module
 
-__all__ = ["Slot", "load_state_dict", "replace", "slots", "state_dict", "walk"]
+__all__ = [
+    "TABLES",
+    "Slot",
+    "distinct",
+    "load_state_dict",
+    "replace",
+    "slots",
+    "state_dict",
+    "walk",
+]
+
+TABLES = ("_parameters", "_buffers", "_modules")
+
+#: A place that holds a tensor: its dotted name, the module that has it, and the attribute.
+#: Plain tuples, since transforms make them at each call.
+Slot: TypeAlias = "tuple[str, Module, str]"
 
 
-class Slot(NamedTuple):
-    """One place in the tree that holds a tensor."""
+def walk(module: Module, *, repeat: bool = False) -> list[tuple[str, Module]]:
+    """A module and those within it, with the prefixes of the names in them (``"layers.0."``).
 
-    name: str
-    owner: Module
-    attribute: str
+    Args:
+        repeat: whether a module comes again for each place that it is in.
+    """
+    found: list[tuple[str, Module]] = []
+    seen: set[int] = set()
 
-    @property
-    def tensor(self) -> EmberTensor:
-        """The tensor that is there now."""
-        tensor: EmberTensor = self.owner.__dict__[self.attribute]
-        return tensor
+    def visit(prefix: str, module: Module) -> None:
+        if not repeat:
+            if id(module) in seen:
+                return
+            seen.add(id(module))
+        found.append((prefix, module))
+        for name in module._modules:
+            child = module.__dict__[name]
+            if child is not None:
+                visit(f"{prefix}{name}.", child)
 
-    @property
-    def trainable(self) -> bool:
-        """Whether it is a parameter that is not frozen."""
-        tables = self.owner.__dict__
-        return self.attribute in tables["_parameters"] and self.attribute not in tables["_frozen"]
-
-
-def walk(module: Module, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
-    """A module and those within it, each once."""
-    if id(module) in seen:
-        return
-    seen.add(id(module))
-    yield prefix, module
-    for name in module.__dict__["_modules"]:
-        child = module.__dict__[name]
-        yield from walk(child, f"{prefix}.{name}" if prefix else name, seen)
+    visit("", module)
+    return found
 
 
-def slots(module: Module, *tables: str) -> Iterator[Slot]:
+def slots(module: Module, *tables: str, repeat: bool = False) -> list[Slot]:
     """The places of parameters (``"_parameters"``) and of buffers (``"_buffers"``)."""
-    for prefix, owner in walk(module, "", set()):
+    found = []
+    for prefix, owner in walk(module, repeat=repeat):
+        attributes = owner.__dict__
         for table in tables:
-            for attribute in owner.__dict__[table]:
-                yield Slot(f"{prefix}.{attribute}" if prefix else attribute, owner, attribute)
+            for name in attributes[table]:
+                if attributes[name] is not None:
+                    found.append((prefix + name, owner, name))
+    return found
 
 
-def _persistent(slot: Slot) -> bool:
-    persistent: bool = slot.owner.__dict__["_buffers"].get(slot.attribute, True)
-    return persistent
+def distinct(module: Module, *tables: str) -> dict[str, EmberTensor]:
+    """The tensors of ``tables``, each once under its first name."""
+    found: dict[int, tuple[str, EmberTensor]] = {}
+    for name, owner, attribute in slots(module, *tables):
+        tensor = owner.__dict__[attribute]
+        found.setdefault(id(tensor), (name, tensor))
+    return dict(found.values())
 
 
 def state_dict(module: Module) -> dict[str, EmberTensor]:
     """See `Module.state_dict`."""
-    found = slots(module, "_parameters", "_buffers")
-    return {slot.name: slot.tensor for slot in found if _persistent(slot)}
+    return {
+        name: owner.__dict__[attribute]
+        for name, owner, attribute in slots(module, "_parameters", "_buffers", repeat=True)
+        if owner._buffers.get(attribute, True)
+    }
 
 
 def load_state_dict(module: Module, state: Mapping[str, TensorLike], *, strict: bool) -> None:
-    """See `Module.load_state_dict`: everything is checked before anything is changed."""
+    """See `Module.load_state_dict`: everything is made before anything is changed."""
     own = state_dict(module)
-    faults = []
-    missing = [name for name in own if name not in state]
+    given = {id(own[name]) for name in own if name in state}
+    missing = [name for name, tensor in own.items() if id(tensor) not in given]
     unexpected = [name for name in state if name not in own]
+    faults = []
     if strict and missing:
         faults.append(f"missing: {', '.join(missing)}")
     if strict and unexpected:
         faults.append(f"unexpected: {', '.join(unexpected)}")
-    values: dict[str, EmberTensor] = {}
+    values: list[tuple[EmberTensor, EmberTensor]] = []
     for name, target in own.items():
         if name not in state:
             continue
-        with use_backend(target.backend):
-            value = asarray(state[name])
-        if value.backend != target.backend:
-            value = value.to_backend(target.backend)
+        try:
+            value = _like(state[name], target)
+        except EmberError as error:
+            faults.append(f"{name}: {error}")
+            continue
         if value.shape != target.shape:
             faults.append(f"{name}: shape {value.shape}, where {target.shape} is due")
-        values[name] = value
+        values.append((target, value))
     if faults:
         raise CheckpointError(
             f"the state does not fit {type(module).__name__}:\n  " + "\n  ".join(faults)
         )
-    for name, value in values.items():
-        target = own[name]
-        fresh = asarray(value, dtype=target.dtype, device=target.device)
-        # A copy where the conversions made none: training writes into a parameter's memory.
-        fresh = asarray(fresh, copy=True) if fresh._tensor is value._tensor else fresh
-        target._tensor, target._backend = fresh._tensor, fresh._backend
+    for target, value in values:
+        target._tensor, target._backend = value._tensor, value._backend
+
+
+def _like(value: TensorLike, target: EmberTensor) -> EmberTensor:
+    """A copy of ``value`` with the dtype, backend and device of ``target``."""
+    if not isinstance(value, EmberTensor):
+        with use_backend(target.backend):
+            value = asarray(value)
+    # Converted first: the other engine may lack the dtype.
+    value = astype(value, target.dtype, copy=False).to_backend(target.backend)
+    # A copy: training writes into a parameter's memory.
+    return asarray(value, device=target.device, copy=True)
 
 
 def replace(module: Module, change: Callable[[EmberTensor], EmberTensor]) -> None:
-    """Give every parameter and buffer the value ``change`` makes of it, each tensor once."""
-    done: set[int] = set()
-    for slot in slots(module, "_parameters", "_buffers"):
-        tensor = slot.tensor
-        if id(tensor) not in done:
-            done.add(id(tensor))
-            fresh = change(tensor)
-            tensor._tensor, tensor._backend = fresh._tensor, fresh._backend
+    """Give every parameter and buffer the value ``change`` makes of it, all or none."""
+    tensors = list(distinct(module, "_parameters", "_buffers").values())
+    for tensor, fresh in zip(tensors, [change(tensor) for tensor in tensors], strict=True):
+        tensor._tensor, tensor._backend = fresh._tensor, fresh._backend
 
 
 def moved(x: EmberTensor, device: str | None, dtype: DTypeLike | None) -> EmberTensor:
