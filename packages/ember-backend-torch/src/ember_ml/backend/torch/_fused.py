@@ -49,7 +49,10 @@ def softmax_cross_entropy(x: Native, labels: Native, /) -> Native:
         )
     # No label means "ignore this row" here.
     losses = functional.cross_entropy(
-        x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none", ignore_index=-(1 << 62)
+        x.reshape(-1, x.shape[-1]),
+        labels.reshape(-1).long(),
+        reduction="none",
+        ignore_index=-(1 << 62),
     )
     return losses.reshape(labels.shape)
 
@@ -96,15 +99,17 @@ def adam_update(
     beta2: float,
     epsilon: float,
 ) -> tuple[Native, Native, Native]:
+    # step * m / (sqrt(v) / root + epsilon), with one division for each element instead of two
+    scale, floor = step_size * root, epsilon * root
     if is_transformed(x, gradient, mean, square):
         mean = mean + (1.0 - beta1) * (gradient - mean)
         square = beta2 * square + (1.0 - beta2) * (gradient * gradient)
-        return shrink * x - step_size * (mean / (square.sqrt() / root + epsilon)), mean, square
+        return shrink * x - scale * (mean / (square.sqrt() + floor)), mean, square
     if not (x.is_contiguous() and mean.is_contiguous() and square.is_contiguous()):
         x, mean, square = x.contiguous(), mean.contiguous(), square.contiguous()
     if shrink != 1.0:
         x.mul_(shrink)
-    # `step_size` and `root` hold the corrections of the bias, which at an infinite step are one.
+    # `scale` and `floor` hold the corrections of the bias, which are one at an infinite step.
     torch._fused_adam_(
         [x],
         [gradient.contiguous()],
@@ -112,11 +117,11 @@ def adam_update(
         [square],
         [],
         [torch.tensor(math.inf, device=x.device)],
-        lr=float(step_size * root),
+        lr=float(scale),
         beta1=beta1,
         beta2=beta2,
         weight_decay=0.0,
-        eps=float(epsilon * root),
+        eps=float(floor),
         amsgrad=False,
         maximize=False,
     )

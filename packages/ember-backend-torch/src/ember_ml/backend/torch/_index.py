@@ -67,6 +67,9 @@ def _turned(x: Native, key: Key) -> tuple[Native, Key]:
 def _assigned(x: Native, key: Key, value: Native) -> Native:
     """A new array: ``x`` with ``value`` at ``key``, for gradients to flow through both."""
     places = getitem(torch.arange(x.numel(), device=x.device).reshape(x.shape), key)
-    signed = SIGNED.get(x.dtype, x.dtype)
-    flat = torch.index_put(x.reshape(-1).view(signed), (places,), value.view(signed))
+    flat = x.reshape(-1)
+    signed = SIGNED.get(x.dtype)
+    if signed is None:
+        return torch.index_put(flat, (places,), value).reshape(x.shape)
+    flat = torch.index_put(flat.view(signed), (places,), value.view(signed))
     return flat.view(x.dtype).reshape(x.shape)
