@@ -70,7 +70,14 @@ def value_and_grad(
             buffers = _trees.Buffers(modules)
             try:
                 with _trees.replaced(places, inputs.parameters(fresh)), _trees.tracing(tracer):
-                    result = function(*inputs.substituted(args, fresh), **kwargs)
+                    given = inputs.substituted(args, fresh)
+                    if tracer is not backend:
+                        # Brought over once, the batch need not be at each operation it meets.
+                        given = [
+                            wrap_native(x._tensor, tracer) if isinstance(x, EmberTensor) else x
+                            for x in given
+                        ]
+                    result = function(*given, **kwargs)
                 value, aux = _checked(result, has_aux)
                 carried = [x._tensor for x in aux.values if isinstance(x, EmberTensor)]
                 written[:], values = buffers.written()

@@ -54,7 +54,7 @@ class _Ordered(Module):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return iter(self._held().values())
 
     @overload
     def __getitem__(self, index: int) -> Module: ...
@@ -62,7 +62,7 @@ class _Ordered(Module):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Module | Self:
         if isinstance(index, slice):
-            return self._of(dict(list(self.named_children())[index]))
+            return self._of(dict(list(self._held().items())[index]))
         module: Module = getattr(self, self._name(index))
         return module
 

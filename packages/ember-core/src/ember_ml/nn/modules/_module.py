@@ -166,13 +166,20 @@ class Module:
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly within this one."""
-        for name in self._modules:
-            if self.__dict__[name] is not None:
-                yield name, self.__dict__[name]
+        """The modules directly within this one, each once, by attribute."""
+        seen: set[int] = set()
+        for name, child in self._held().items():
+            if id(child) not in seen:
+                seen.add(id(child))
+                yield name, child
+
+    def _held(self) -> dict[str, Module]:
+        """The modules directly within this one; one in two places comes twice."""
+        held = {name: self.__dict__[name] for name in self._modules}
+        return {name: child for name, child in held.items() if child is not None}
 
     def children(self) -> Iterator[Module]:
-        """The modules directly within this one."""
+        """The modules directly within this one, each once."""
         for _, module in self.named_children():
             yield module
 
@@ -270,5 +277,5 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        children = [f"({name}): {child!r}" for name, child in self.named_children()]
+        children = [f"({name}): {child!r}" for name, child in self._held().items()]
         return block(type(self).__name__, self.extra_repr(), children)
