@@ -165,7 +165,7 @@ def careful(
     backend = common_backend(operands, op.name)
 
     for name in op.of_role("tensor", "optional"):
-        if arguments[name] is not None:
+        if arguments[name] is not None or op.roles[name] == "tensor":
             arguments[name] = _lift_operand(op, name, arguments[name], backend)
     for name in op.of_role("tensors"):
         arguments[name] = [_lift_operand(op, name, x, backend) for x in arguments[name]]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ember_ml.backend.dtypes import DType, DTypeLike, float32, promote, scalar_dtype
-from ember_ml.backend.errors import ArgumentError, InvalidValueError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError, ShapeError
 from ember_ml.backend.registry import current_backend
 
 from . import _data
@@ -329,6 +329,7 @@ def eye(
     rows, columns = n_rows, n_rows if n_cols is None else n_cols
     if rows < 0 or columns < 0:
         raise InvalidValueError(f"eye: sizes cannot be negative, in ({rows}, {columns})")
+    k = max(-rows, min(columns, k))  # further off there is no diagonal
     below = arange(rows, device=device)[:, None] + k
     return _data.astype(
         arange(columns, device=device) == below, float32 if dtype is None else dtype
@@ -336,7 +337,10 @@ def eye(
 
 
 def _triangle(x: EmberTensor, k: int, *, lower: bool) -> EmberTensor:
+    if x.ndim < 2:
+        raise ShapeError(f"a triangle is of matrices (..., M, N), not of shape {x.shape}")
     rows, columns = x.shape[-2:]
+    k = max(-rows - 1, min(columns + 1, k))  # further off there is no diagonal
     with _on(x):
         distance = arange(columns, device=x.device) - arange(rows, device=x.device)[:, None]
     return where(distance <= k if lower else distance >= k, x, zeros_like(x))
