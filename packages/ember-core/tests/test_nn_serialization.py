@@ -152,6 +152,12 @@ def test_nothing_to_save(tmp_path):
     assert safetensors.torch.load_file(tmp_path / "f") == {}
 
 
+def test_the_order_is_kept(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    nn.save(model, tmp_path / "f")
+    assert list(nn.load_file(tmp_path / "f")) == list(model.state_dict())
+
+
 def test_numpy_arrays_and_lists_are_saved(tmp_path):
     nn.save({"a": np.arange(3), "b": [1.0, 2.0]}, tmp_path / "f")
     found = nn.load_file(tmp_path / "f")

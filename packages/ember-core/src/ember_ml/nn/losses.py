@@ -9,9 +9,12 @@ from ember_ml.nn.tensor import (
     EmberTensor,
     TensorLike,
     asarray,
+    astype,
     log_softmax,
     mean,
     moveaxis,
+    ones_like,
+    reshape,
     softmax_cross_entropy,
     sum,
     take,
@@ -72,7 +75,8 @@ def cross_entropy(
         target: class numbers, (), (N,) or (N, d1, ...), integers in [0, C); or probabilities, in
             the shape of ``input``.
         weight: (C,), a weight for each class.
-        ignore_index: a class number that counts for nothing.
+        ignore_index: a class number that counts for nothing. Unlike PyTorch, whose default is
+            -100, none is ignored unless it is named.
         label_smoothing: the share of probability spread evenly over the classes.
         reduction: "mean" (weighted), "sum" or "none".
 
@@ -92,10 +96,16 @@ def cross_entropy(
         raise InvalidValueError(f"label_smoothing is in [0, 1], not {label_smoothing}")
     if input.ndim == 0:
         raise ShapeError("cross_entropy: logits need an axis of classes")
-    logits = moveaxis(input, 1, -1) if input.ndim > 2 else input  # (N, d1, ..., C)
+    logits = _classes_last(input)
+    weights = None if weight is None else asarray(weight)
+    if weights is not None and weights.shape != logits.shape[-1:]:
+        raise ShapeError(
+            f"cross_entropy: a weight of shape {weights.shape}, where {logits.shape[-1:]} is due"
+        )
     if target.shape == input.shape and target.dtype.kind == "float":
-        return _soft(logits, moveaxis(target, 1, -1) if input.ndim > 2 else target,
-                     weight, ignore_index, label_smoothing, reduction)  # fmt: skip
+        if ignore_index is not None:
+            raise InvalidValueError("cross_entropy: ignore_index goes with class numbers only")
+        return _soft(logits, _classes_last(target), weights, label_smoothing, reduction)
     if target.dtype.kind not in ("signed", "unsigned"):
         raise DTypeError(
             f"cross_entropy: class numbers are integers, not {target.dtype}; probabilities have "
@@ -106,27 +116,33 @@ def cross_entropy(
             f"cross_entropy: logits of shape {input.shape} go with class numbers of shape "
             f"{logits.shape[:-1]}, not {target.shape}"
         )
-    if weight is None and ignore_index is None and not label_smoothing:
+    if weights is None and ignore_index is None and not label_smoothing:
         return _reduce(softmax_cross_entropy(logits, target), reduction)
-    return _hard(logits, target, weight, ignore_index, label_smoothing, reduction)
+    return _hard(logits, target, weights, ignore_index, label_smoothing, reduction)
+
+
+def _classes_last(x: EmberTensor) -> EmberTensor:
+    """(N, C, d1, ...) to (N, d1, ..., C)."""
+    return moveaxis(x, 1, -1) if x.ndim > 2 else x
 
 
 def _hard(
     logits: EmberTensor,
     target: EmberTensor,
-    weight: TensorLike | None,
+    weights: EmberTensor | None,
     ignore_index: int | None,
     label_smoothing: float,
     reduction: Reduction,
 ) -> EmberTensor:
+    target = astype(target, "int64", copy=False)
     kept = None if ignore_index is None else target != ignore_index
     classes = target if kept is None else where(kept, target, zeros_like(target))
     losses = softmax_cross_entropy(logits, classes)
-    weights = None if weight is None else asarray(weight)
-    scale = None if weights is None else take(weights, classes.reshape(-1), axis=0)
-    if scale is not None:
-        scale = scale.reshape(classes.shape)
-        losses = losses * scale
+    # What each sample counts for in the mean.
+    counts = ones_like(losses)
+    if weights is not None:
+        counts = reshape(take(weights, reshape(classes, (-1,)), axis=0), classes.shape)
+        losses = losses * counts
     if label_smoothing:
         log_p = log_softmax(logits)
         spread = -sum(log_p if weights is None else log_p * weights, axis=-1)
@@ -134,26 +150,18 @@ def _hard(
         losses = (1.0 - label_smoothing) * losses + share * spread
     if kept is not None:
         losses = where(kept, losses, zeros_like(losses))
-    if reduction != "mean" or (scale is None and kept is None):
-        return _reduce(losses, reduction)
-    counts = scale if scale is not None else zeros_like(losses) + 1.0
-    if kept is not None:
         counts = where(kept, counts, zeros_like(counts))
-    return sum(losses) / sum(counts)
+    return sum(losses) / sum(counts) if reduction == "mean" else _reduce(losses, reduction)
 
 
 def _soft(
     logits: EmberTensor,
     target: EmberTensor,
-    weight: TensorLike | None,
-    ignore_index: int | None,
+    weights: EmberTensor | None,
     label_smoothing: float,
     reduction: Reduction,
 ) -> EmberTensor:
-    if ignore_index is not None:
-        raise InvalidValueError("cross_entropy: ignore_index goes with class numbers only")
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / logits.shape[-1]
     terms = target * log_softmax(logits)
-    losses = -sum(terms if weight is None else terms * asarray(weight), axis=-1)
-    return _reduce(losses, reduction)
+    return _reduce(-sum(terms if weights is None else terms * weights, axis=-1), reduction)

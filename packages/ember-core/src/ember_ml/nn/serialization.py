@@ -57,8 +57,8 @@ def save(
     """
     state = target.state_dict() if isinstance(target, Module) else target
     tensors = {name: asarray(value) for name, value in state.items()}
-    # Wide elements first, so that all are aligned, as the format's own library orders them.
-    order = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
+    # Wide elements first, so that all are aligned, as the format's own library has them.
+    order = sorted(tensors, key=lambda name: -tensors[name].itemsize)
     header = _header(tensors, order, metadata)
     with _replacing(Path(os.path.realpath(path))) as file:
         file.write(len(header).to_bytes(8, "little"))
