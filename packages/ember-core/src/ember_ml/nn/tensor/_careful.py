@@ -34,7 +34,7 @@ from ember_ml.backend.errors import (
 )
 from ember_ml.backend.operations import Operation
 from ember_ml.backend.protocol import Backend, Native
-from ember_ml.backend.registry import bounds, current_backend
+from ember_ml.backend.registry import bounds, current_backend, siblings
 
 from . import _shapes
 from ._convert import SCALARS, as_scalar, lift, native_of
@@ -116,11 +116,9 @@ def check_device(device: str | None, backend: Backend) -> str | None:
 
 def wrap_native(native: Native, backend: Backend) -> EmberTensor:
     """A tensor that holds ``native``, an array of ``backend``."""
-    table = bounds(backend)
     if native.__class__ is not backend.array_type:
         native = backend.asnative(native)
-    siblings = next(iter(table.values())).siblings
-    bound = siblings.get(native.dtype)
+    bound = siblings(backend).get(native.dtype)
     if bound is None:
         raise DTypeError(f"an array of {native.dtype} has no Ember dtype")
     tensor = EmberTensor()

@@ -78,15 +78,26 @@ def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
         else:
             plain.append(_plain_integer(operator.index(part), shape, axis))
             axis += 1
-    if has_arrays:
-        # Beside arrays an integer is an array too: engines place the axes alike only then.
-        backend = x._backend.backend
-        dtype = x._backend.by_dtype[int64].native_dtype
-        plain = [
-            backend.from_python(p, dtype=dtype, device=x.device) if isinstance(p, int) else p
-            for p in plain
-        ]
-    return tuple(plain)
+    return tuple(_as_arrays(plain, x) if has_arrays else plain)
+
+
+def _as_arrays(plain: list[Any], x: EmberTensor) -> list[Any]:
+    """The key with its integers made arrays of as many axes as the longest of the arrays.
+
+    Beside arrays an integer is an array too, and engines place the axes alike only then.
+    """
+    backend = x._backend.backend
+    dtype = x._backend.by_dtype[int64].native_dtype
+    plain = [
+        backend.from_python(p, dtype=dtype, device=x.device) if isinstance(p, int) else p
+        for p in plain
+    ]
+    arrays = [p for p in plain if not (p is None or p is Ellipsis or isinstance(p, slice))]
+    depth = max((len(p.shape) for p in arrays), default=0)
+    return [
+        backend.getitem(p, (None,) * depth) if depth and getattr(p, "shape", None) == () else p
+        for p in plain
+    ]
 
 
 def _axes_taken(part: Any) -> int:
