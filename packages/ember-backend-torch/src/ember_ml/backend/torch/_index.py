@@ -28,6 +28,8 @@ def setitem(x: Native, key: Key, value: Native, /) -> Native:
     backward = any(isinstance(part, slice) and (part.step or 1) < 0 for part in key)
     if backward or 0 in x.stride() or is_transformed(x, value):
         return _assigned(x, key, value)
+    if value.untyped_storage().data_ptr() == x.untyped_storage().data_ptr():
+        value = value.clone()  # x[1:] = x[:-1]
     key = tuple(part.long() if isinstance(part, torch.Tensor) else part for part in key)
     if x.dtype in SIGNED:
         x.view(SIGNED[x.dtype])[key] = value.view(SIGNED[x.dtype])
