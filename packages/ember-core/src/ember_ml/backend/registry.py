@@ -44,6 +44,7 @@ _default: str | None = None
 _sole: str | None = None
 _loaded: dict[str, Backend] = {}
 _bounds: dict[Backend, dict[DType, Bound]] = {}
+_siblings: dict[Backend, dict[Any, Bound]] = {}
 _lock = threading.RLock()
 
 
@@ -171,7 +172,9 @@ def bind_backend(backend: Backend, who: str | None = None) -> dict[DType, Bound]
                 raise BackendLoadError(
                     f"{who or backend!r} is incomplete:\n  " + "\n  ".join(faults)
                 )
-            _bounds[backend] = bind(backend, found, compose)
+            table = bind(backend, found, compose)
+            _siblings[backend] = next(iter(table.values())).siblings
+            _bounds[backend] = table
         return _bounds[backend]
 
 
@@ -179,6 +182,15 @@ def bounds(backend: Backend) -> dict[DType, Bound]:
     """The bound forms of a loaded backend, by dtype."""
     found = _bounds.get(backend)
     return found if found is not None else bind_backend(backend)
+
+
+def siblings(backend: Backend) -> dict[Any, Bound]:
+    """The bound forms of a loaded backend, by native dtype."""
+    found = _siblings.get(backend)
+    if found is None:
+        bind_backend(backend)
+        found = _siblings[backend]
+    return found
 
 
 def _inspect(backend: Backend) -> tuple[dict[str, Callable[..., Any]], list[str]]:

@@ -1,13 +1,9 @@
-"""Overrides that save NumPy passes over memory, and the gradients of the ones that train models.
-
-They are written for ordinary arrays; `_tracer` makes autograd primitives of those with a
-vector-Jacobian product in `VJPS`.
-"""
+"""Overrides that save NumPy passes over memory. They are written for ordinary arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+
+import threading
 
 import numpy as np
 
@@ -66,27 +62,40 @@ def sgd_update(x, gradient, velocity, rate, /, *, momentum, dampening, weight_de
 #: Elements worked on at a time: the operands and the scratch space stay in the cache.
 _BLOCK = 1 << 18
 
+_local = threading.local()
+
+
+def _scratch(size, dtype):
+    """Space for one block, kept for the next call: new memory costs page faults."""
+    space = getattr(_local, dtype.name, None)
+    if space is None or space.size < size:
+        space = np.empty(size, dtype)
+        setattr(_local, dtype.name, space)
+    return space
+
+
+def _own(x):
+    """``x`` itself where it can be written to as a flat array."""
+    return x if x.flags.carray else np.array(x, order="C")
+
 
 def adam_update(
     x, gradient, mean, square, step_size, root, shrink, /, *, beta1, beta2, epsilon
 ):  # fmt: skip
-    if not (x.flags.c_contiguous and x.flags.writeable):
-        x = np.array(x)
-    flat = [np.ravel(a) for a in (x, gradient, mean, square)]
-    dtype = x.dtype.type
-    beta1, beta2, fresh1, fresh2 = dtype(beta1), dtype(beta2), dtype(1 - beta1), dtype(1 - beta2)
+    x, mean, square = _own(x), _own(mean), _own(square)
+    flat = x.reshape(-1), gradient.reshape(-1), mean.reshape(-1), square.reshape(-1)
     # step * m / (sqrt(v) / root + epsilon) with the factors moved out of the loop over elements
-    scale, floor, shrink = dtype(step_size * root), dtype(epsilon * root), dtype(shrink)
-    scratch = np.empty(min(_BLOCK, x.size), x.dtype)
+    scale, floor = step_size * root, epsilon * root
+    scratch = _scratch(min(_BLOCK, x.size), x.dtype)
     for start in range(0, x.size, _BLOCK):
-        p, g, m, v = (a[start : start + _BLOCK] for a in flat)
+        p, g, m, v = [a[start : start + _BLOCK] for a in flat]
         t = scratch[: p.size]
         m *= beta1
-        np.multiply(g, fresh1, out=t)
+        np.multiply(g, 1 - beta1, out=t)
         m += t
         v *= beta2
         np.multiply(g, g, out=t)
-        t *= fresh2
+        t *= 1 - beta2
         v += t
         np.sqrt(v, out=t)
         t += floor
@@ -96,43 +105,3 @@ def adam_update(
             p *= shrink
         p -= t
     return x, mean, square
-
-
-# -- vector-Jacobian products, one for each argument: (answer, *arguments) -> (g -> gradient) -------
-
-
-def _rows(a):
-    return a.reshape(-1, a.shape[-1])
-
-
-def _cross_entropy_vjp(answer, x, labels):
-    def vjp(g):
-        d = softmax(x)  # softmax - one-hot
-        rows = _rows(d)
-        rows[np.arange(rows.shape[0]), labels.reshape(-1)] -= 1
-        d *= g[..., None]
-        return d
-
-    return vjp
-
-
-def _softmax_vjp(answer, x, *, axis=-1):
-    return lambda g: answer * (g - np.sum(g * answer, axis=axis, keepdims=True))
-
-
-def _log_softmax_vjp(answer, x, *, axis=-1):
-    return lambda g: g - np.exp(answer) * np.sum(g, axis=axis, keepdims=True)
-
-
-VJPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "linear": (
-        lambda answer, x, weight, bias: lambda g: np.matmul(g, weight),
-        lambda answer, x, weight, bias: lambda g: np.matmul(_rows(g).T, _rows(x)),
-        lambda answer, x, weight, bias: lambda g: np.sum(_rows(g), axis=0),
-    ),
-    "relu": (lambda answer, x: lambda g: np.multiply(g, answer > 0),),
-    "sigmoid": (lambda answer, x: lambda g: g * answer * (1 - answer),),
-    "softmax": (_softmax_vjp,),
-    "log_softmax": (_log_softmax_vjp,),
-    "softmax_cross_entropy": (_cross_entropy_vjp,),
-}

@@ -22,7 +22,7 @@ from autograd.util import toposort
 import numpy as np
 from ember_ml.backend.protocol import Backend
 
-from . import _fused
+from ._vjps import VJPS
 
 if TYPE_CHECKING:
     from ._backend import NumpyBackend
@@ -89,6 +89,8 @@ OWN: dict[str, Any] = {
         lambda answer, x, shape: lambda g: _summed(g, np.shape(x)),
     ),
     "stop_gradient": lambda x: _plain(x),
+    # autograd divides by cosh**2, which overflows
+    "tanh": _primitive(np.tanh, lambda answer, x: lambda g: g * (1 - answer * answer)),
 }
 
 
@@ -128,14 +130,8 @@ class Tracer(Backend):
         # A gradient of a gradient differentiates the products too, and those of the fused
         # operations are written for arrays: there the composed bodies are traced instead.
         if base is plain:
-            self.traced.append(
-                SimpleNamespace(
-                    **{
-                        name: _primitive(getattr(_fused, name), *vjps)
-                        for name, vjps in _fused.VJPS.items()
-                    }
-                )
-            )
+            fused = {name: _primitive(function, *vjps) for name, (function, vjps) in VJPS.items()}
+            self.traced.insert(0, SimpleNamespace(**fused))
         self.modules = tuple(self.traced)
         for name in (
             "devices", "device_of", "engine_version", "from_python", "from_buffer", "from_dlpack",
@@ -187,12 +183,18 @@ def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[...,
             value, extra = lower(result), [lower(x) for x in extra]
         found = {} if end is None else _backward(np.ones_like(_plain(value)), end, roots)
         gradients = [
-            found[node] if node in found else np.zeros(np.shape(x), _plain(x).dtype)
+            _typed(found[node], x) if node in found else np.zeros(np.shape(x), _plain(x).dtype)
             for node, x in zip(roots, arrays, strict=True)
         ]
         return value, gradients, extra
 
     return run
+
+
+def _typed(g: Any, x: Any) -> Any:
+    """``g`` in the dtype of ``x``: some of autograd's products are in double precision."""
+    dtype = _plain(x).dtype
+    return g if g.dtype == dtype else g.astype(dtype)
 
 
 def _backward(g: Any, end: Any, roots: list[Any]) -> dict[Any, Any]:

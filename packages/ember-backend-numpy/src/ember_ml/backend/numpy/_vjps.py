@@ -1,0 +1,75 @@
+"""Gradients of the operations that train models, each one step of autograd instead of many.
+
+For an operation: the function, and for each argument ``(answer, *arguments) -> (g -> gradient)``.
+They are for ordinary arrays: a gradient of a gradient is traced through the composed bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import _fused, _reduce
+
+__all__ = ["VJPS"]
+
+
+def _rows(a):
+    return a.reshape(-1, a.shape[-1])
+
+
+def _cross_entropy_vjp(answer, x, labels):
+    def vjp(g):
+        # softmax - one-hot, in C order so that the rows are views of it
+        d = np.ascontiguousarray(_fused.softmax(x))
+        rows = _rows(d)
+        rows[np.arange(rows.shape[0]), labels.reshape(-1)] -= 1
+        d *= g[..., None]
+        return d
+
+    return vjp
+
+
+def _softmax_vjp(answer, x, *, axis=-1):
+    return lambda g: answer * (g - np.sum(g * answer, axis=axis, keepdims=True))
+
+
+def _log_softmax_vjp(answer, x, *, axis=-1):
+    return lambda g: g - np.exp(answer) * np.sum(g, axis=axis, keepdims=True)
+
+
+def _spread(g, shape, axis, keepdims):
+    """``g``, from a reduction over ``axis``, over the axes that went away."""
+    if axis is not None and not keepdims:
+        g = np.expand_dims(g, axis)
+    return np.broadcast_to(g, shape)
+
+
+def _sum_vjp(answer, x, *, axis=None, dtype=None, keepdims=False):
+    return lambda g: _spread(g.astype(x.dtype), x.shape, axis, keepdims)
+
+
+def _mean_vjp(answer, x, *, axis=None, keepdims=False):
+    share = x.dtype.type(answer.size / x.size) if x.size else np.nan
+    return lambda g: _spread(g * share, x.shape, axis, keepdims)
+
+
+VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
+    "linear": (
+        _fused.linear,
+        (
+            lambda answer, x, weight, bias: lambda g: np.matmul(g, weight),
+            lambda answer, x, weight, bias: lambda g: np.matmul(_rows(g).T, _rows(x)),
+            lambda answer, x, weight, bias: lambda g: np.sum(_rows(g), axis=0),
+        ),
+    ),
+    "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
+    "mean": (_reduce.mean, (_mean_vjp,)),
+    "relu": (_fused.relu, (lambda answer, x: lambda g: np.multiply(g, answer > 0),)),
+    "sigmoid": (_fused.sigmoid, (lambda answer, x: lambda g: g * answer * (1 - answer),)),
+    "softmax": (_fused.softmax, (_softmax_vjp,)),
+    "softmax_cross_entropy": (_fused.softmax_cross_entropy, (_cross_entropy_vjp,)),
+    "sum": (_reduce.sum, (_sum_vjp,)),
+}
