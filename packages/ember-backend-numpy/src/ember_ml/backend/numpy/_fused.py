@@ -18,11 +18,16 @@ def relu(x, /):
     return np.maximum(x, 0)
 
 
+#: The largest number whose exponential is finite, by size of the dtype.
+_LARGEST = {2: 11.0, 4: 88.0, 8: 709.0}
+
+
 def sigmoid(x, /):
-    y = np.multiply(x, 0.5)
-    np.tanh(y, out=y)
-    y *= 0.5
-    y += 0.5
+    y = np.negative(x)
+    np.minimum(y, _LARGEST[x.itemsize], out=y)
+    np.exp(y, out=y)
+    y += 1
+    np.reciprocal(y, out=y)
     return y
 
 

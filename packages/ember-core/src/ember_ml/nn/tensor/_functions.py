@@ -9,10 +9,10 @@ from typing import Any
 
 from ember_ml.backend.errors import ShapeError
 
-from ._analysis import erf, exp, log, tanh
+from ._analysis import erf, exp, log
 from ._core import EmberTensor, TensorLike
 from ._creation import zeros_like
-from ._elementwise import abs, maximum
+from ._elementwise import abs, logaddexp
 from ._linalg import matmul
 from ._manipulation import expand_dims, matrix_transpose, reshape, squeeze
 from ._operation import operation
@@ -78,8 +78,8 @@ def sigmoid(x: TensorLike, /) -> EmberTensor:
     >>> nn.sigmoid([0.0]).tolist()
     [0.5]
     """
-    # tanh neither overflows nor loses the tails' gradient
-    return 0.5 * tanh(0.5 * x) + 0.5
+    # neither overflows nor loses the digits of small values
+    return exp(-logaddexp(-x, 0.0))
 
 
 @operation(accepts="floating", result="same")
@@ -112,9 +112,7 @@ def softplus(x: TensorLike, /) -> EmberTensor:
     >>> round(nn.softplus([0.0]).item(), 4)
     0.6931
     """
-    from ._analysis import log1p
-
-    return maximum(x, 0.0) + log1p(exp(-abs(x)))
+    return logaddexp(x, 0.0)
 
 
 @operation(accepts="floating", result="same")
