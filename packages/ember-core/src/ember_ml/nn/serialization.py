@@ -112,7 +112,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
-    """The tensors of a safetensors file by name, on the current backend.
+    """The tensors of a safetensors file by name, in its order, on the current backend.
 
     ``bfloat16`` becomes ``float32``, which holds every one of its values, on an engine that has
     no ``bfloat16``.
@@ -131,7 +131,11 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
         ) from error
     backend = current_backend()
     found = {}
-    for name, entry in entries:
+    size = int.from_bytes(content[:8], "little")
+    order = [name for name in json.loads(content[8 : 8 + size]) if name != "__metadata__"]
+    by_name = dict(entries)
+    for name in order:
+        entry = by_name[name]
         if entry["dtype"] not in _NAMES:
             raise CheckpointError(
                 f"{os.fspath(path)!r}: entry {name!r} has dtype {entry['dtype']}, which Ember has "
