@@ -36,7 +36,7 @@ def test_reshape_and_its_copies() -> None:
     same(et.reshape(x.mT, (24,), copy=True), np.swapaxes(X, 1, 2).reshape(24))
     with pytest.raises(EmberError):
         et.reshape(x.mT, (24,), copy=False)
-    with pytest.raises(ShapeError, match="no room"):
+    with pytest.raises(ShapeError, match="reshape"):
         et.reshape(x, (5, 5))
 
 
@@ -134,7 +134,10 @@ def test_searchsorted(dtype: str, side: str) -> None:
     sorter = np.argsort(x)
     expected = np.searchsorted(x, wanted, side=side, sorter=sorter)
     same(et.searchsorted(x, wanted, side=side, sorter=sorter), expected)
-    same(et.searchsorted(np.sort(x), wanted.T, side=side), np.searchsorted(np.sort(x), wanted.T, side))
+    same(
+        et.searchsorted(np.sort(x), wanted.T, side=side),
+        np.searchsorted(np.sort(x), wanted.T, side),
+    )
     assert et.searchsorted(np.sort(x), wanted[1, 0], side=side).shape == ()
 
 

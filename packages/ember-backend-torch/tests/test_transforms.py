@@ -174,7 +174,9 @@ def test_gradients_in_threads_of_their_own() -> None:
 
 def test_vmap() -> None:
     x, y = et.asarray(X), et.asarray(X[0])
-    np.testing.assert_allclose(nn.vmap(lambda a, b: a @ b, in_axes=(0, None))(x, y).numpy(), X @ X[0])
+    np.testing.assert_allclose(
+        nn.vmap(lambda a, b: a @ b, in_axes=(0, None))(x, y).numpy(), X @ X[0]
+    )
     columns = nn.vmap(lambda a: (a - a[::-1], et.max(a)), in_axes=1, out_axes=0)(x)
     np.testing.assert_allclose(columns[0].numpy(), (X - X[::-1]).T)
     np.testing.assert_allclose(columns[1].numpy(), X.max(0))

@@ -28,6 +28,7 @@ from . import (
     _transforms,
     _unsigned,
 )
+from ._state import needs_values
 
 __all__ = ["TorchBackend"]
 
@@ -101,6 +102,7 @@ class TorchBackend(Backend):
         return torch.tensor(data, dtype=dtype, device=device)
 
     def to_python(self, x: Native, /) -> Any:
+        needs_values(x, "reading an element (item(), bool, `if x > 0`)")
         return x.tolist()
 
     def to_device(self, x: Native, device: str, /) -> Native:

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from ember_ml.backend.errors import UnsupportedError
 from ember_ml.backend.protocol import Native
 
 from ._state import DIFFERENTIATING, TRACING, is_transformed
@@ -63,40 +62,31 @@ class Program:
         places: list[int | None] = []
 
         def traced(*natives: Native) -> list[Native]:
-            outputs = list(self.function(*natives))
-            places[:] = [None] * len(outputs)
-            for i, place in enumerate(self.donate[: len(outputs)]):
-                if _fits(outputs[i], natives[place]):
-                    places[i] = place
-            written = [natives[place] for place in places if place is not None]
-            # What is read from an argument must be read before the argument is overwritten.
-            outputs = [
-                x.clone() if any(_shares(x, old) for old in written) else x for x in outputs
-            ]
+            outputs = self.function(*natives)
+            places[:] = [self._place(i, outputs, natives) for i in range(len(outputs))]
             for new, place in zip(outputs, places, strict=True):
-                if place is not None:
+                if place is not None and new is not natives[place]:
                     natives[place].copy_(new)
             return [x for x, place in zip(outputs, places, strict=True) if place is None]
 
         token = TRACING.set(True)
         try:
             graph = make_fx(traced, tracing_mode="fake", _allow_non_fake_inputs=True)(*arrays)
-        except Exception as error:
-            if "data-dependent" not in str(error).lower() and "data dependent" not in str(error).lower():
-                raise
-            raise UnsupportedError(
-                "a compiled function is traced without values: it cannot ask for one (item(), "
-                "`if x > 0`), nor for a shape that depends on them (nonzero, boolean masks); "
-                f"use et.where, or leave that part uncompiled: {error}"
-            ) from error
         finally:
             TRACING.reset(token)
         return graph, places
 
-
-def _fits(new: Native, old: Native) -> bool:
-    """Whether ``new`` can be written to ``old``."""
-    return new.shape == old.shape and new.dtype == old.dtype and 0 not in old.stride()
+    def _place(self, i: int, outputs: list[Native], natives: tuple[Native, ...]) -> int | None:
+        """The argument that output ``i`` can be written to."""
+        if i >= len(self.donate):
+            return None
+        new, old = outputs[i], natives[self.donate[i]]
+        fits = new.shape == old.shape and new.dtype == old.dtype and 0 not in old.stride()
+        # What another output shows of the old values must not be overwritten.
+        shown = any(_shares(x, old) for x in outputs if x is not new)
+        return (
+            self.donate[i] if fits and not shown and (new is old or not _shares(new, old)) else None
+        )
 
 
 def _shares(x: Native, y: Native) -> bool:

@@ -10,6 +10,7 @@ from ember_ml.backend.errors import ShapeError
 from ember_ml.backend.protocol import Native
 
 from ._index import flipped, getitem
+from ._state import needs_values
 
 argmax = torch.argmax
 argmin = torch.argmin
@@ -73,6 +74,7 @@ def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
 def nonzero(x: Native, /) -> tuple[Native, ...]:
     if x.ndim == 0:
         raise ValueError("nonzero needs at least one dimension")
+    needs_values(x, "nonzero (or a boolean mask)")
     return torch.nonzero(x, as_tuple=True)
 
 
@@ -85,9 +87,7 @@ def searchsorted(
     return torch.searchsorted(x1.contiguous(), x2.contiguous(), side=side, sorter=sorter)
 
 
-def sort(
-    x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True
-) -> Native:
+def sort(x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Native:
     return torch.sort(x, dim=axis, descending=descending, stable=stable)[0]
 
 

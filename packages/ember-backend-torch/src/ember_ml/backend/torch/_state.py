@@ -6,9 +6,10 @@ from contextvars import ContextVar
 
 import torch
 
+from ember_ml.backend.errors import UnsupportedError
 from ember_ml.backend.protocol import Native
 
-__all__ = ["DIFFERENTIATING", "TRACING", "is_functional", "is_transformed"]
+__all__ = ["DIFFERENTIATING", "TRACING", "is_functional", "is_transformed", "needs_values"]
 
 #: How many gradients are being taken, one within the other.
 DIFFERENTIATING: ContextVar[int] = ContextVar("DIFFERENTIATING", default=0)
@@ -24,3 +25,16 @@ def is_functional() -> bool:
 def is_transformed(*arrays: Native) -> bool:
     """Whether ``arrays`` may not be changed in place: somebody records what happens to them."""
     return TRACING.get() or is_functional() or any(x.requires_grad for x in arrays)
+
+
+def needs_values(x: Native, what: str) -> None:
+    """Say that ``what`` needs the values of ``x`` while `compile` has only its shape.
+
+    Raises:
+        UnsupportedError: so it is.
+    """
+    if TRACING.get() and x.__class__ is not torch.Tensor:
+        raise UnsupportedError(
+            f"a compiled function is traced without values, and {what} needs them: use et.where in "
+            "the place of `if` and of masks, or leave this part uncompiled"
+        )

@@ -156,9 +156,7 @@ def argsort(
     return torch.argsort(_ranked(x), dim=axis, descending=descending, stable=stable)
 
 
-def sort(
-    x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True
-) -> Native:
+def sort(x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Native:
     ordered = _shape.sort(_ranked(x), axis=axis, descending=descending, stable=stable)
     return _turned(ordered).view(x.dtype)
 
