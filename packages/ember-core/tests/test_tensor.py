@@ -160,6 +160,7 @@ def test_length_and_iteration(backend):
     assert [v.item() for v in x[0]] == A[0].tolist()
     assert list(et.zeros((0, 3))) == []
     first, second = x
+    same(first, A[0])
     same(second, A[1])
     with pytest.raises(TypeError, match="len"):
         len(et.asarray(1.0))

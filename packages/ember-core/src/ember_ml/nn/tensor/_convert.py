@@ -168,8 +168,8 @@ def _from_sequence(
     leaves: list[Any] = []
     shape = _flatten(data, "", leaves)
     if not all(leaf.__class__ in SCALARS for leaf in leaves):
-        data, dtype = _plain(data), dtype or _common_dtype(leaves)
-        leaves.clear()
+        dtype = dtype or _common_dtype(leaves)
+        data, leaves = _plain(data), []
         shape = _flatten(data, "", leaves)
     return _from_python(data, leaves, shape, backend, dtype, device)
 
@@ -197,30 +197,40 @@ def _flatten(data: Any, path: str, leaves: list[Any]) -> tuple[int, ...]:
 
 
 def _common_dtype(leaves: list[Any]) -> DType:
-    """The dtype of a list that holds arrays or array scalars."""
+    """The dtype of a list that holds more than Python's own numbers."""
     dtypes = []
     for leaf in leaves:
         if leaf.__class__ in SCALARS:
             dtypes.append(scalar_dtype(leaf))
         elif isinstance(leaf, EmberTensor):
             dtypes.append(leaf.dtype)
-        elif hasattr(leaf, "dtype") and hasattr(leaf, "tolist"):
+        elif hasattr(leaf, "dtype"):
             name = str(leaf.dtype).rpartition(".")[2]
             if name not in DTYPES:
                 raise DTypeError(f"a list holds an array of {name}, which is no Ember dtype")
             dtypes.append(DTYPES[name])
         else:
-            raise ArgumentError(
-                f"a list of numbers holds {type(leaf).__name__} {_short(leaf)}, which is not one"
-            )
+            dtypes.append(scalar_dtype(_as_number(leaf)))
     return promote(*dtypes)
+
+
+def _as_number(leaf: Any) -> Any:
+    """Python's own number for one of a subclass of its class: an IntEnum's."""
+    for kind in SCALARS:
+        if isinstance(leaf, kind):
+            return kind(leaf)
+    raise ArgumentError(
+        f"a list of numbers holds {type(leaf).__name__} {_short(leaf)}, which is not one"
+    )
 
 
 def _plain(data: Any) -> Any:
     """Nested lists with the tensors and array scalars in them made Python's."""
     if isinstance(data, list | tuple | range):
         return [_plain(item) for item in data]
-    return data if data.__class__ in SCALARS else data.tolist()
+    if data.__class__ in SCALARS:
+        return data
+    return data.tolist() if hasattr(data, "tolist") else _as_number(data)
 
 
 def _from_python(

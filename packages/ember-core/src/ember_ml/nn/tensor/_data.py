@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ember_ml.backend.dtypes import DTYPES, DType, DTypeLike, promote, scalar_dtype
-from ember_ml.backend.errors import ArgumentError, BackendNotFoundError, DTypeError
+from ember_ml.backend.errors import (
+    ArgumentError,
+    BackendNotFoundError,
+    DTypeError,
+    UnsupportedError,
+)
 from ember_ml.backend.registry import current_backend, get_backend
 
 from ._careful import as_dtype, check_device, wrap_native
-from ._convert import SCALARS
+from ._convert import SCALARS, native_of
 from ._core import Device, EmberTensor, TensorLike
 from ._operation import operation
 
@@ -70,8 +75,9 @@ def to_backend(x: EmberTensor, name: str, /) -> EmberTensor:
     if target is source:
         return x
     if x.dtype not in target.dtypes:
-        raise target.lacks(
-            x.dtype.name, f"convert first: x.astype(...) to one of {list(target.dtypes)}"
+        raise UnsupportedError(
+            f"backend {name!r} has no dtype {x.dtype}: convert first, x.astype(...) to one of "
+            f"{', '.join(map(repr, target.dtypes))}"
         )
     try:
         native = target.from_dlpack(x._tensor, device=None, copy=None)
@@ -111,7 +117,8 @@ def _restore(backend: str, dtype: str, shape: tuple[int, ...], data: bytes) -> E
         raise BackendNotFoundError(
             f"this tensor was pickled on backend {backend!r}, which is missing here: {error}"
         ) from error
-    native = target.from_buffer(data, dtype=target.dtypes[DTYPES[dtype]], shape=shape, device=None)
+    native_dtype = native_of(DTYPES[dtype], target)
+    native = target.from_buffer(data, dtype=native_dtype, shape=shape, device=None)
     return wrap_native(native, target)
 
 
