@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-
 from ember_ml.backend.dtypes import DTYPES, DType
 from ember_ml.backend.protocol import Backend, Native
 
@@ -52,11 +51,11 @@ class TorchBackend(Backend):
     capabilities = frozenset({"grad", "vmap", "compile", "float64", "complex128", "bfloat16"})
     array_type = torch.Tensor
     array_types = (torch.Tensor,)
-    dtypes: ClassVar[Mapping[DType, Any]] = {d: getattr(torch, d.name) for d in DTYPES.values()}
-    modules: ClassVar[tuple[ModuleType, ...]] = (
+    dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
+    modules: tuple[ModuleType, ...] = (
         _fused, _elementwise, _creation, _shape, _reduce, _linalg, _random
     )  # fmt: skip
-    variants: ClassVar[Mapping[DType, tuple[ModuleType, ...]]] = _variants()
+    variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     scalar_left = _elementwise.SCALAR_LEFT
     scalar_right = _elementwise.SCALAR_RIGHT
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-
 from ember_ml.backend.protocol import Native
 
 from ._state import DIFFERENTIATING, TRACING, is_transformed
@@ -98,7 +97,7 @@ def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
     import torch._inductor
 
     try:
-        return torch._inductor.compile(graph, list(arrays))  # type: ignore[no-any-return]
+        return torch._inductor.compile(graph, list(arrays))
     except Exception as error:
         warnings.warn(
             f"PyTorch could not compile ({type(error).__name__}: {str(error).splitlines()[0]}); "
@@ -107,4 +106,4 @@ def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
             RuntimeWarning,
             stacklevel=4,
         )
-        return graph  # type: ignore[no-any-return]
+        return graph

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from torch.nn import functional
-
 from ember_ml.backend.errors import ShapeError
 from ember_ml.backend.protocol import Native
+from torch.nn import functional
 
 from ._state import is_transformed
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-
 from ember_ml.backend.protocol import Native
 
 from ._creation import SIGNED

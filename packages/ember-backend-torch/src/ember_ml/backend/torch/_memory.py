@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-
 from ember_ml.backend.errors import ArgumentError, UnsupportedError
 from ember_ml.backend.protocol import Native
 
@@ -23,7 +22,7 @@ def _plain(x: Native) -> Native:
 def _view(x: Native) -> memoryview:
     """The bytes of a contiguous tensor on the CPU; the view keeps the tensor alive."""
     array = (ctypes.c_ubyte * (x.numel() * x.element_size())).from_address(x.data_ptr())
-    array.tensor = x  # type: ignore[attr-defined]
+    array.tensor = x
     return memoryview(array).cast("B")
 
 
@@ -83,14 +82,14 @@ def _taken(x: Any) -> tuple[str | None, Native]:
     try:
         view = memoryview(x)
     except (TypeError, ValueError, BufferError):
-        return None, torch.from_dlpack(x)
+        return None, torch.utils.dlpack.from_dlpack(x)
     with view:
         backward = min(view.strides or (), default=0) < 0
         if not (view.readonly or backward):
-            return None, torch.from_dlpack(x)
+            return None, torch.utils.dlpack.from_dlpack(x)
         kind = _KINDS.get(view.format.lstrip("@="), "?")
         dtype = getattr(torch, kind if kind == "bool" else f"{kind}{view.itemsize * 8}", None)
         if dtype is None:
             raise BufferError(f"a buffer of format {view.format!r} has no dtype in PyTorch")
-        copied = from_buffer(view.tobytes(), dtype=dtype, shape=view.shape, device=None)
+        copied = from_buffer(view.tobytes(), dtype=dtype, shape=view.shape or (), device=None)
         return "memory read backwards" if backward else "read-only memory", copied

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from ember_ml.backend.protocol import Native
 
 __all__ = ["Streams", "random_words"]

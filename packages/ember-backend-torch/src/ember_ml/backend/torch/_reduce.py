@@ -6,7 +6,6 @@ PyTorch takes an empty tuple of axes for all of them; the standard means none.
 from __future__ import annotations
 
 import torch
-
 from ember_ml.backend.protocol import Native
 
 from ._creation import SIGNED
@@ -75,8 +74,8 @@ def min(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
 
 
 def any(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
-    return torch.any(x.bool(), axis, keepdims)  # type: ignore[arg-type]
+    return torch.any(x.bool(), axis, keepdims)
 
 
 def all(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
-    return torch.all(x.bool(), axis, keepdims)  # type: ignore[arg-type]
+    return torch.all(x.bool(), axis, keepdims)

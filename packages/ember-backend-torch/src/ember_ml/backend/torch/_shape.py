@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-
 from ember_ml.backend.errors import ShapeError
 from ember_ml.backend.protocol import Native
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 import torch
-
 from ember_ml.backend.errors import UnsupportedError
 from ember_ml.backend.protocol import Native
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-
 from ember_ml.backend.protocol import Backend, Native
 
 from ._state import DIFFERENTIATING, is_functional
@@ -70,6 +69,6 @@ def vmap(
     function: Callable[..., list[Native]], in_axes: Sequence[int | None], out_axes: int
 ) -> Callable[..., list[Native]]:
     """`Backend.vmap` by ``torch.func``; random numbers differ from row to row."""
-    return torch.func.vmap(  # type: ignore[no-any-return]
+    return torch.func.vmap(
         function, in_dims=tuple(in_axes), out_dims=out_axes, randomness="different"
     )

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from ember_ml.backend.protocol import Native
 
 from . import _integers, _reduce, _shape
