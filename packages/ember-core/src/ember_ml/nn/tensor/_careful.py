@@ -7,7 +7,7 @@ not fit as it is (a scalar, a list, two dtypes, two backends), or when the engin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 from ember_ml.backend._bound import Bound
 from ember_ml.backend.dtypes import (
@@ -22,15 +22,10 @@ from ember_ml.backend.dtypes import (
 )
 from ember_ml.backend.errors import (
     ArgumentError,
-    AxisError,
     BackendMismatchError,
     DeviceError,
     DTypeError,
     EmberError,
-    InvalidValueError,
-    ShapeError,
-    TensorIndexError,
-    UnsupportedError,
 )
 from ember_ml.backend.operations import Operation
 from ember_ml.backend.protocol import Backend, Native
@@ -39,6 +34,7 @@ from ember_ml.backend.registry import bounds, current_backend, siblings
 from . import _shapes
 from ._convert import SCALARS, as_scalar, lift, native_of
 from ._core import EmberTensor
+from ._explain import explain
 from ._results import RESULTS
 
 __all__ = [
@@ -177,8 +173,10 @@ def careful(
     for name in op.of_role("dtype"):
         if arguments[name] is not None:
             arguments[name] = native_dtype(arguments[name], bound)
+    # A new tensor has no -1 to fill in.
+    read = _shapes.as_shape if op.of_role("tensor") else _shapes.checked_shape
     for name in op.of_role("shape"):
-        arguments[name] = _shapes.as_shape(arguments[name])
+        arguments[name] = read(arguments[name])
     for name in op.of_role("device"):
         check_device(arguments[name], backend)
     if not op.of_role("tensor", "tensors"):
@@ -196,7 +194,7 @@ def careful(
     except (EmberError, MemoryError, RecursionError):
         raise
     except Exception as failure:
-        _explain(op, arguments, bound.backend, failure)
+        explain(op, arguments, bound.backend, failure)
 
 
 def _sequence(op: Operation, name: str, value: Any) -> Iterable[Any]:
@@ -367,43 +365,3 @@ def _unwrap_argument(value: Any) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], EmberTensor):
         return [tensor._tensor for tensor in value]
     return value
-
-
-# -- explaining failures --------------------------------------------------------------------
-
-
-def _explain(
-    op: Operation, arguments: dict[str, Any], backend: Backend, failure: Exception
-) -> NoReturn:
-    """Raise Ember's exception for what the engine refused."""
-    tensors = {k: v for k, v in arguments.items() if isinstance(v, EmberTensor)}
-    for name in op.of_role("tensors"):
-        tensors |= {f"{name}[{i}]": x for i, x in enumerate(arguments[name])}
-    devices = {x.device for x in tensors.values()}
-    if len(devices) > 1:
-        raise DeviceError(
-            f"{op.name}: tensors on {' and '.join(sorted(devices))}; move one of them, "
-            f"x.to_device({sorted(devices)[0]!r})"
-        ) from failure
-    shapes: dict[str, Any] = {k: v.shape for k, v in tensors.items()}
-    fault = op.check(shapes, arguments) if op.check else None
-    if fault:
-        raise ShapeError(f"{op.name}: {fault}") from failure
-    fault = _shapes.axis_fault(shapes, arguments)
-    if fault:
-        raise AxisError(f"{op.name}: {fault}") from failure
-    fault = _shapes.broadcast_fault(shapes, op.promoted)
-    if fault:
-        raise ShapeError(f"{op.name}: {fault}") from failure
-    given = ", ".join(f"{k}: {v.dtype} {v.shape}" for k, v in tensors.items())
-    text = f"{op.name}({given}) failed on backend {backend.name!r}: {failure}"
-    halves = {v.dtype.name for v in tensors.values()} & {"float16", "bfloat16"}
-    if halves:
-        raise UnsupportedError(f"{text}; x.astype(et.float32) may help") from failure
-    if isinstance(failure, NotImplementedError):
-        raise UnsupportedError(text) from failure
-    if isinstance(failure, IndexError):
-        raise TensorIndexError(text) from failure
-    if isinstance(failure, TypeError):
-        raise ArgumentError(text) from failure
-    raise InvalidValueError(text) from failure

@@ -119,7 +119,12 @@ def permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> EmberTensor:
     ...
 
 
-@operation(result="same")
+def _check_matrix(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    shape = shapes["x"]
+    return f"needs at least two dimensions, not shape {shape}" if len(shape) < 2 else None
+
+
+@operation(result="same", check=_check_matrix)
 def matrix_transpose(x: TensorLike, /) -> EmberTensor:
     """Matrices (..., M, N) to (..., N, M).
 

@@ -13,7 +13,7 @@ from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
 from ._results import TopKResult
-from ._shapes import as_axis, empty_fault
+from ._shapes import as_axis, broadcast_fault, empty_fault
 
 __all__ = [
     "argmax",
@@ -144,7 +144,11 @@ def searchsorted(
     ...
 
 
-@operation(result="same", promoted=("x1", "x2"), kinds={"condition": "bool"})
+def _check_where(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    return broadcast_fault(shapes, ("condition", "x1", "x2"))
+
+
+@operation(result="same", promoted=("x1", "x2"), kinds={"condition": "bool"}, check=_check_where)
 def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     """Elements of ``x1`` where ``condition`` is true, of ``x2`` elsewhere.
 

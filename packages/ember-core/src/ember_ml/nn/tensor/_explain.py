@@ -1,0 +1,59 @@
+"""From an engine's refusal to Ember's exception: what was wrong with the call."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ember_ml.backend.errors import (
+    ArgumentError,
+    AxisError,
+    DeviceError,
+    InvalidValueError,
+    ShapeError,
+    TensorIndexError,
+    UnsupportedError,
+)
+from ember_ml.backend.operations import Operation
+from ember_ml.backend.protocol import Backend
+
+from . import _shapes
+from ._core import EmberTensor
+
+__all__ = ["explain"]
+
+
+def explain(
+    op: Operation, arguments: dict[str, Any], backend: Backend, failure: Exception
+) -> NoReturn:
+    """Raise Ember's exception for what the engine refused."""
+    tensors = {k: v for k, v in arguments.items() if isinstance(v, EmberTensor)}
+    for name in op.of_role("tensors"):
+        tensors |= {f"{name}[{i}]": x for i, x in enumerate(arguments[name])}
+    devices = {x.device for x in tensors.values()}
+    if len(devices) > 1:
+        raise DeviceError(
+            f"{op.name}: tensors on {' and '.join(sorted(devices))}; move one of them, "
+            f"x.to_device({sorted(devices)[0]!r})"
+        ) from failure
+    shapes: dict[str, Any] = {k: v.shape for k, v in tensors.items()}
+    fault = op.check(shapes, arguments) if op.check else None
+    if fault:
+        raise ShapeError(f"{op.name}: {fault}") from failure
+    fault = _shapes.axis_fault(shapes, arguments)
+    if fault:
+        raise AxisError(f"{op.name}: {fault}") from failure
+    fault = _shapes.broadcast_fault(shapes, op.promoted)
+    if fault:
+        raise ShapeError(f"{op.name}: {fault}") from failure
+    given = ", ".join(f"{k}: {v.dtype} {v.shape}" for k, v in tensors.items())
+    text = f"{op.name}({given}) failed on backend {backend.name!r}: {failure}"
+    halves = {v.dtype.name for v in tensors.values()} & {"float16", "bfloat16"}
+    if halves:
+        raise UnsupportedError(f"{text}; x.astype(et.float32) may help") from failure
+    if isinstance(failure, NotImplementedError):
+        raise UnsupportedError(text) from failure
+    if isinstance(failure, IndexError):
+        raise TensorIndexError(text) from failure
+    if isinstance(failure, TypeError):
+        raise ArgumentError(text) from failure
+    raise InvalidValueError(text) from failure
