@@ -86,13 +86,18 @@ class Generator:
 
         It does not depend on the numbers drawn so far.
         """
-        low, high = block(self._key, (data & 0xFFFFFFFF, (data >> 32 & 0x7FFFFFFF) | 1 << 31))
-        return Generator(low | high << 32, engine=self.engine)
+        return self._derived(data, 0b10)
 
     def split(self, count: int) -> list[Generator]:
         """``count`` independent streams; later calls give others."""
         first = self._advance(count)
-        return [self.fold_in(first + i) for i in range(count)]
+        return [self._derived(first + i, 0b11) for i in range(count)]
+
+    def _derived(self, data: int, kind: int) -> Generator:
+        # The upper bits keep these counters apart from each other, and from those of the stream.
+        counter = (data & 0xFFFFFFFF, (data >> 32 & 0x3FFFFFFF) | kind << 30)
+        low, high = block(self._key, counter)
+        return Generator(low | high << 32, engine=self.engine)
 
     # -- numbers --------------------------------------------------------------------------
 
