@@ -95,6 +95,8 @@ class Module:
                 f"not {type(value).__name__} (to make it something else, delete it first)"
             )
         else:
+            if (value is None or self.__dict__.get(name) is None) and self._kind(name):
+                _state.restructured()
             self.__dict__[name] = value
 
     def _kind(self, name: str) -> str:
@@ -110,6 +112,7 @@ class Module:
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        _state.restructured()
         for table in _state.TABLES:
             self.__dict__[table].pop(name, None)
         self._frozen.discard(name)
@@ -121,6 +124,7 @@ class Module:
                 f"{type(self).__name__}: {name!r} cannot name a parameter, buffer or module: it is "
                 + ("an attribute of the class" if name and "." not in name else "no plain name")
             )
+        _state.restructured()
         for other in _state.TABLES:
             if other != table:
                 self.__dict__[other].pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
@@ -19,6 +19,7 @@ __all__ = [
     "distinct",
     "load_state_dict",
     "replace",
+    "restructured",
     "slots",
     "state_dict",
     "walk",
@@ -31,12 +32,42 @@ TABLES = ("_parameters", "_buffers", "_modules")
 Slot: TypeAlias = "tuple[str, Module, str]"
 
 
+#: Another object whenever a parameter, buffer or module comes or goes, anywhere.
+_structure = object()
+
+
+def restructured() -> None:
+    """Say that a parameter, buffer or module has come or gone."""
+    global _structure
+    _structure = object()
+
+
+def _kept(module: Module, key: Hashable, make: Callable[[], Any]) -> Any:
+    """What ``make`` gives, kept with the module while no structure changes.
+
+    Transforms ask at each call, and the answers hardly ever change. They are for the module
+    itself and not for a copy of it, which has the same attributes.
+    """
+    structure, owner, found = module.__dict__.get("_kept", (None, None, None))
+    if structure is not _structure or owner is not module:
+        found = {}
+        module.__dict__["_kept"] = (_structure, module, found)
+    if key not in found:
+        found[key] = make()
+    return found[key]
+
+
 def walk(module: Module, *, repeat: bool = False) -> list[tuple[str, Module]]:
     """A module and those within it, with the prefixes of the names in them (``"layers.0."``).
 
     Args:
         repeat: whether a module comes again for each place that it is in.
     """
+    found: list[tuple[str, Module]] = _kept(module, ("walk", repeat), lambda: _walk(module, repeat))
+    return found
+
+
+def _walk(module: Module, repeat: bool) -> list[tuple[str, Module]]:
     found: list[tuple[str, Module]] = []
     seen: set[int] = set()
 
@@ -57,6 +88,11 @@ def walk(module: Module, *, repeat: bool = False) -> list[tuple[str, Module]]:
 
 def slots(module: Module, *tables: str, repeat: bool = False) -> list[Slot]:
     """The places of parameters (``"_parameters"``) and of buffers (``"_buffers"``)."""
+    found: list[Slot] = _kept(module, (tables, repeat), lambda: _slots(module, tables, repeat))
+    return found
+
+
+def _slots(module: Module, tables: tuple[str, ...], repeat: bool) -> list[Slot]:
     found = []
     for prefix, owner in walk(module, repeat=repeat):
         attributes = owner.__dict__
