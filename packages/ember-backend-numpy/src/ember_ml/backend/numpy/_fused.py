@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-
 import threading
 
 import numpy as np
+
+_add = np.add.reduce
+_maximum = np.maximum.reduce
 
 
 def linear(x, weight, bias, /):
@@ -32,22 +34,24 @@ def sigmoid(x, /):
 
 
 def log_softmax(x, /, *, axis=-1):
-    y = x - np.max(x, axis=axis, keepdims=True)
-    y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
+    y = x - _maximum(x, axis, keepdims=True)
+    y -= np.log(_add(np.exp(y), axis, keepdims=True))
     return y
 
 
 def softmax(x, /, *, axis=-1):
-    y = x - np.max(x, axis=axis, keepdims=True)
+    y = x - _maximum(x, axis, keepdims=True)
     np.exp(y, out=y)
-    y /= np.sum(y, axis=axis, keepdims=True)
+    y /= _add(y, axis, keepdims=True)
     return y
 
 
 def softmax_cross_entropy(x, labels, /):
     if labels.shape != x.shape[:-1]:
         raise ValueError("the labels do not fit the logits")
-    return -np.take_along_axis(log_softmax(x), labels[..., None], -1)[..., 0]
+    y = log_softmax(x)
+    rows = y.reshape(-1, y.shape[-1])
+    return -rows[np.arange(rows.shape[0]), labels.reshape(-1)].reshape(labels.shape)
 
 
 # -- optimizers: in place ---------------------------------------------------------------------
@@ -72,10 +76,10 @@ _local = threading.local()
 
 def _scratch(size, dtype):
     """Space for one block, kept for the next call: new memory costs page faults."""
-    space = getattr(_local, dtype.name, None)
+    space = getattr(_local, dtype.char, None)
     if space is None or space.size < size:
         space = np.empty(size, dtype)
-        setattr(_local, dtype.name, space)
+        setattr(_local, dtype.char, space)
     return space
 
 

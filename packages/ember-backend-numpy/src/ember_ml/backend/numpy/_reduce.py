@@ -40,7 +40,10 @@ def cumprod(x, /, *, axis, dtype=None):
 
 
 def mean(x, /, *, axis=None, keepdims=False):
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    if x.dtype.char == "e" or not x.size:  # half precision is added up in single
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    total = _add(x, axis, None, None, keepdims)
+    return total / x.dtype.type(x.size // total.size)
 
 
 def max(x, /, *, axis=None, keepdims=False):

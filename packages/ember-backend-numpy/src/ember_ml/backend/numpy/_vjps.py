@@ -33,11 +33,11 @@ def _cross_entropy_vjp(answer, x, labels):
 
 
 def _softmax_vjp(answer, x, *, axis=-1):
-    return lambda g: answer * (g - np.sum(g * answer, axis=axis, keepdims=True))
+    return lambda g: answer * (g - np.add.reduce(g * answer, axis, keepdims=True))
 
 
 def _log_softmax_vjp(answer, x, *, axis=-1):
-    return lambda g: g - np.exp(answer) * np.sum(g, axis=axis, keepdims=True)
+    return lambda g: g - np.exp(answer) * np.add.reduce(g, axis, keepdims=True)
 
 
 def _spread(g, shape, axis, keepdims):
@@ -62,7 +62,7 @@ VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
         (
             lambda answer, x, weight, bias: lambda g: np.matmul(g, weight),
             lambda answer, x, weight, bias: lambda g: np.matmul(_rows(g).T, _rows(x)),
-            lambda answer, x, weight, bias: lambda g: np.sum(_rows(g), axis=0),
+            lambda answer, x, weight, bias: lambda g: np.add.reduce(_rows(g), 0),
         ),
     ),
     "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
