@@ -42,7 +42,7 @@ def prod(
         raise ValueError(f"an axis is named twice in {axis}")
     x = torch.prod(x.unsqueeze(0), 0, dtype=dtype)  # the dtype, where there is no axis at all
     for a in sorted(axes, reverse=True):
-        x = torch.prod(x, a, keepdims)
+        x = torch.prod(x, a, keepdims, dtype=x.dtype)
     return x
 
 
