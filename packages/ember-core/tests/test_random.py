@@ -65,7 +65,9 @@ def test_uniform_in_double_precision(backend):
     if et.float64 not in et.get_backend(backend).dtypes:
         pytest.skip("no float64")
     words = reference(5, 8)
-    expected = [((a >> 5) * 2**26 + (b >> 6)) / 2**53 for a, b in zip(*[iter(words)] * 2)]
+    expected = [
+        ((a >> 5) * 2**26 + (b >> 6)) / 2**53 for a, b in zip(words[::2], words[1::2], strict=True)
+    ]
     assert Generator(5).uniform((4,), dtype="float64").tolist() == expected
 
 

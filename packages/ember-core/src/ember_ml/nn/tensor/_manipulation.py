@@ -171,7 +171,7 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...]) -> EmberTensor:
     from ._creation import asarray
 
     x = asarray(x)
-    count = 1 if isinstance(axis, int) else len(axis)
+    count = len(axis) if isinstance(axis, tuple | list) else 1
     new = as_axes(axis, x.ndim + count, "expand_dims")
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in new else next(sizes) for i in range(x.ndim + count)))
