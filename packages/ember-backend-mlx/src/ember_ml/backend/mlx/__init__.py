@@ -1,0 +1,5 @@
+"""Ember on MLX."""
+
+from ._backend import MLXBackend
+
+__all__ = ["MLXBackend"]

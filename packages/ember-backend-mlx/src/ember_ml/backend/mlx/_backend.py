@@ -1,0 +1,234 @@
+"""The MLX backend: facts, conversions and transforms."""
+
+from __future__ import annotations
+
+import array
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+import mlx.core as mx
+
+from ember_ml.backend.dtypes import DTYPES, DType
+from ember_ml.backend.errors import DeviceError, UnsupportedError
+from ember_ml.backend.protocol import Backend, Native
+
+from . import (
+    _advice,
+    _complex,
+    _complex_linalg,
+    _creation,
+    _double,
+    _elementwise,
+    _fused,
+    _integers,
+    _linalg,
+    _random,
+    _reduce,
+    _search,
+    _shape,
+)
+from ._streams import DEVICES, enter, evaluate
+
+__all__ = ["MLXBackend"]
+
+# Only the CPU has float64.
+_MISSING = {"complex128"} if DEVICES[0] == "cpu" else {"complex128", "float64"}
+
+#: Type codes of `array.array` for the dtypes that hold Python numbers exactly.
+_CODES = {
+    "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H",
+    "uint32": "I", "uint64": "Q",
+}  # fmt: skip
+
+
+def _variants() -> dict[DType, tuple[ModuleType, ...]]:
+    found: dict[DType, tuple[ModuleType, ...]] = {}
+    for dtype in DTYPES.values():
+        if dtype.kind in ("bool", "signed", "unsigned"):
+            found[dtype] = (_integers,)
+        elif dtype.kind == "complex":
+            found[dtype] = (_complex, _complex_linalg)
+        else:
+            found[dtype] = (_double,) if dtype.bits == 64 else (_fused,)
+    return found
+
+
+class MLXBackend(Backend):
+    """Ember on MLX, with its gradients, vmap and compiler.
+
+    MLX's memory is unified: an array is on no device, and tensors report the default one.
+    Assignment to elements makes a new array, so that no other tensor and no native array that
+    the tensor was made of changes with it.
+    """
+
+    name = "mlx"
+    capabilities = frozenset({"grad", "vmap", "compile", "bfloat16"}) | (
+        frozenset() if "float64" in _MISSING else frozenset({"float64"})
+    )
+    array_type = mx.array
+    array_types = (mx.array,)
+    dtypes: Mapping[DType, Any] = {
+        d: mx.bool_ if d.name == "bool" else getattr(mx, d.name)
+        for d in DTYPES.values()
+        if d.name not in _MISSING
+    }
+    modules: tuple[ModuleType, ...] = (_elementwise, _creation, _shape, _search, _reduce, _linalg)
+    variants: Mapping[DType, tuple[ModuleType, ...]] = {
+        d: places for d, places in _variants().items() if d.name not in _MISSING
+    }
+    scalar_left = scalar_right = _elementwise.SCALAR
+
+    advice = staticmethod(_advice.advice)
+    getitem = staticmethod(_search.getitem)
+    setitem = staticmethod(_search.setitem)
+    random_bits = staticmethod(_random.random_bits)
+    random_uniform = staticmethod(_random.random_uniform)
+    random_normal = staticmethod(_random.random_normal)
+    synchronize = staticmethod(evaluate)
+
+    # -- facts ----------------------------------------------------------------------------
+
+    def engine_version(self) -> str:
+        return version("mlx")
+
+    def devices(self) -> list[str]:
+        return list(DEVICES)
+
+    def device_of(self, x: Native, /) -> str:
+        return DEVICES[0]
+
+    # -- conversions ----------------------------------------------------------------------
+
+    def from_python(self, data: Any, /, *, dtype: Any, device: str | None = None) -> Native:
+        enter()
+        try:
+            return mx.array(data, dtype)
+        except RuntimeError:  # an integer of more than 63 bits
+            leaves = _leaves(data)
+            name = str(dtype).rpartition(".")[2]
+            flat = mx.array(memoryview(array.array(_CODES.get(name, "d"), leaves)))
+            return mx.reshape(flat.astype(dtype), _shape_of(data))
+
+    def to_python(self, x: Native, /) -> Any:
+        evaluate(x)
+        return x.tolist()
+
+    def from_buffer(
+        self, data: Any, /, *, dtype: Any, shape: Sequence[int], device: str | None = None
+    ) -> Native:
+        enter()
+        if 0 in shape:
+            return mx.zeros(shape, dtype)
+        view = memoryview(data)
+        try:
+            view = view.cast("B")
+        except TypeError:  # of a format that Python does not cast, as complex numbers have
+            view = memoryview(view.tobytes())
+        return mx.reshape(mx.view(mx.array(view), dtype), shape)
+
+    def to_buffer(self, x: Native, /) -> Any:
+        if not x.size:
+            return b""
+        words = mx.view(mx.reshape(mx.contiguous(x), (-1,)), mx.uint8)
+        evaluate(words)
+        return memoryview(words).toreadonly()
+
+    def to_numpy(self, x: Native, /) -> Any:
+        if x.dtype == mx.bfloat16:
+            raise UnsupportedError("NumPy has no bfloat16; x.astype(et.float32).numpy() has")
+        try:
+            numpy = importlib.import_module("numpy")
+        except ImportError as error:
+            raise UnsupportedError(
+                "x.numpy() needs NumPy: pip install numpy; x.tolist() does without"
+            ) from error
+        evaluate(x)
+        found = numpy.array(x, copy=False)
+        # The memory is the tensor's, which takes no notice of writing.
+        found.flags.writeable = False
+        return found
+
+    def from_dlpack(self, x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Any:
+        enter()
+        if isinstance(x, mx.array):
+            return _creation.copy(x) if copy else x
+        if copy is False:
+            raise ValueError("MLX copies what comes in by DLPack; pass copy=None")
+        name = str(x.dtype).rpartition(".")[2]
+        dtype = next((native for ours, native in self.dtypes.items() if ours.name == name), None)
+        if dtype is None:  # MLX would round it in silence
+            raise UnsupportedError(f"backend 'mlx' has no dtype {name}")
+        found = mx.array(x, dtype)
+        evaluate(found)
+        return found
+
+    def to_device(self, x: Native, device: str, /) -> Native:
+        if device not in DEVICES:
+            raise DeviceError(f"MLX has no device {device!r} here, but {', '.join(DEVICES)}")
+        return x
+
+    # -- random numbers -------------------------------------------------------------------
+
+    def native_generator(self, seed: int, device: str | None, /) -> _random.State:
+        return _random.State(seed)
+
+    # -- transforms -----------------------------------------------------------------------
+
+    def value_and_grad(
+        self, function: Callable[[list[Native], Backend], tuple[Native, Any]], /
+    ) -> Callable[[list[Native]], tuple[Native, list[Native], Any]]:
+        def run(arrays: list[Native]) -> tuple[Native, list[Native], Any]:
+            enter()
+            if not arrays:
+                value, extra = function([], self)
+                return value, [], extra
+
+            def traced(arrays: list[Native]) -> tuple[Native, list[Native]]:
+                value, extra = function(arrays, self)
+                return value, list(extra)
+
+            (value, extra), gradients = mx.value_and_grad(traced)(list(arrays))
+            return value, gradients, extra
+
+        return run
+
+    def vmap(
+        self,
+        function: Callable[..., list[Native]],
+        /,
+        *,
+        in_axes: Sequence[int | None],
+        out_axes: int,
+    ) -> Callable[..., list[Native]]:
+        mapped = mx.vmap(function, tuple(in_axes), out_axes)
+
+        def run(*arrays: Native) -> list[Native]:
+            enter()
+            return list(mapped(*arrays))
+
+        return run
+
+    def compile(
+        self, function: Callable[..., list[Native]], /, *, donate: Sequence[int] = ()
+    ) -> Callable[..., list[Native]]:
+        # MLX reuses the memory of an argument that nobody else holds by itself.
+        compiled = mx.compile(function)
+
+        def run(*arrays: Native) -> list[Native]:
+            enter()
+            return list(compiled(*arrays))
+
+        return run
+
+
+def _leaves(data: Any) -> list[Any]:
+    if not isinstance(data, list | tuple):
+        return [data]
+    return [leaf for item in data for leaf in _leaves(item)]
+
+
+def _shape_of(data: Any) -> tuple[int, ...]:
+    return (len(data), *_shape_of(data[0])) if isinstance(data, list | tuple) else ()

@@ -1,0 +1,82 @@
+"""Factorisations of complex matrices that MLX has for real ones only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+
+from . import _linalg
+from ._streams import settle
+
+
+def _real(x: Any) -> Any:
+    """The real matrices of twice the size that multiply as the complex ones do."""
+    a, b = mx.real(x), mx.imag(x)
+    return mx.concatenate([mx.concatenate([a, -b], -1), mx.concatenate([b, a], -1)], -2)
+
+
+def _complex(x: Any) -> Any:
+    rows, columns = x.shape[-2] // 2, x.shape[-1] // 2
+    return x[..., :rows, :columns] + 1j * x[..., rows:, :columns]
+
+
+def _adjoint(x: Any) -> Any:
+    return mx.conj(mx.swapaxes(x, -1, -2))
+
+
+def linalg_inv(x: Any, /) -> Any:
+    _linalg._square(x)
+    return _complex(_linalg.linalg_inv(_real(x)))
+
+
+def linalg_solve(x1: Any, x2: Any, /) -> Any:
+    _linalg._square(x1)
+    if x2.ndim == 1:
+        return linalg_solve(x1, x2[:, None])[..., 0]
+    return _complex(_linalg.linalg_solve(_real(x1), _real(x2)))
+
+
+def linalg_det(x: Any, /) -> Any:
+    return mx.prod(_linalg.linalg_eig(x)[0], -1) if x.size else _linalg.linalg_det(x)
+
+
+def linalg_slogdet(x: Any, /) -> tuple[Any, Any]:
+    if not x.size:
+        sign, logarithm = _linalg.linalg_slogdet(x)
+        return sign, mx.real(logarithm)
+    values = _linalg.linalg_eig(x)[0]
+    return mx.prod(mx.sign(values), -1), mx.sum(mx.log(mx.abs(values)), -1)
+
+
+def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
+    _linalg._matrix(x)
+    rows, columns = x.shape[-2:]
+    inner = rows if mode == "complete" else min(rows, columns)
+    # Householder: reflect the columns, one after the other, onto the diagonal.
+    q, r = _linalg._eye(x, rows), x
+    for k in range(min(rows - 1, columns) if x.size else 0):
+        column = mx.where((mx.arange(rows) >= k)[:, None], r[..., :, k : k + 1], 0)
+        pivot = column[..., k : k + 1, :]
+        phase = mx.where(pivot == 0, 1, mx.sign(pivot))
+        length = mx.sqrt(mx.sum(mx.square(mx.abs(column)), -2, True))
+        unit = (mx.arange(rows) == k)[:, None]
+        v = column + mx.where(unit, phase * length, 0)
+        norm = mx.sum(mx.square(mx.abs(v)), -2, True)
+        v2 = v * mx.where(norm == 0, 0, 2 / mx.where(norm == 0, 1, norm))
+        r = r - v2 @ (_adjoint(v) @ r)
+        q = q - (q @ v2) @ _adjoint(v)
+    return q[..., :inner], mx.triu(r)[..., :inner, :]
+
+
+def linalg_cholesky(x: Any, /, *, upper: bool = False) -> Any:
+    values, vectors = _linalg.linalg_eigh(x)
+    if not x.size:
+        return x
+    if settle(values) and not mx.all(values > 0).item():
+        raise ValueError("the matrix is not positive definite")
+    # x = (V sqrt(W)) (V sqrt(W))^H = R^H R, with R the triangle of (V sqrt(W))^H
+    root = _adjoint(vectors) * mx.sqrt(values)[..., None]
+    r = linalg_qr(root)[1]
+    r = mx.conj(mx.sign(mx.diagonal(r, 0, -2, -1)))[..., None] * r
+    return r if upper else _adjoint(r)

@@ -1,0 +1,76 @@
+"""Overrides for half and single precision: MLX's own kernels, and fewer of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mlx.core as mx
+
+from ._search import check
+
+
+def relu(x: Any, /) -> Any:
+    return mx.maximum(x, 0)
+
+
+sigmoid = mx.sigmoid
+
+
+def silu(x: Any, /) -> Any:
+    return x * mx.sigmoid(x)
+
+
+def gelu(x: Any, /) -> Any:
+    return 0.5 * x * (1.0 + mx.erf(x * math.sqrt(0.5)))
+
+
+def softplus(x: Any, /) -> Any:
+    return mx.logaddexp(x, 0)
+
+
+def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    if x.size:
+        return mx.logsumexp(x, axis, keepdims)
+    return mx.log(mx.sum(mx.exp(x), axis, keepdims))
+
+
+def softmax(x: Any, /, *, axis: int = -1) -> Any:
+    return mx.softmax(x, axis, precise=True)
+
+
+def log_softmax(x: Any, /, *, axis: int = -1) -> Any:
+    return x - mx.logsumexp(x, axis, True) if x.size else x
+
+
+def linear(x: Any, weight: Any, bias: Any, /) -> Any:
+    return mx.addmm(bias, x, weight.T)
+
+
+def softmax_cross_entropy(x: Any, labels: Any, /) -> Any:
+    if labels.shape != x.shape[:-1]:
+        raise ValueError("the labels do not fit the logits")
+    if not x.size:
+        return mx.zeros(labels.shape, x.dtype)
+    check(labels, x.shape[-1], -1)
+    picked = mx.take_along_axis(x, labels[..., None], -1)
+    return mx.logsumexp(x, -1) - mx.squeeze(picked, -1)
+
+
+def adam_update(
+    x: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    step_size: Any,
+    root: Any,
+    shrink: Any,
+    /,
+    *,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+) -> tuple[Any, ...]:
+    mean = mean + (1.0 - beta1) * (gradient - mean)
+    square = beta2 * square + (1.0 - beta2) * mx.square(gradient)
+    return shrink * x - step_size * (mean / (mx.sqrt(square) / root + epsilon)), mean, square

@@ -1,0 +1,74 @@
+"""Operations in which integers (and bool) are treated in another way than floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+
+from . import _reduce
+
+#: Narrow dtypes are added up in 64 bits.
+_WIDE = {
+    mx.bool_: mx.int64, mx.int8: mx.int64, mx.int16: mx.int64, mx.int32: mx.int64,
+    mx.int64: mx.int64, mx.uint8: mx.uint64, mx.uint16: mx.uint64, mx.uint32: mx.uint64,
+    mx.uint64: mx.uint64,
+}  # fmt: skip
+
+
+def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _reduce.sum(x, axis=axis, dtype=dtype or _WIDE[x.dtype], keepdims=keepdims)
+
+
+def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _reduce.prod(x, axis=axis, dtype=dtype or _WIDE[x.dtype], keepdims=keepdims)
+
+
+def cumsum(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
+    return mx.cumsum(x.astype(dtype or _WIDE[x.dtype]), axis=axis)
+
+
+def cumprod(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
+    return mx.cumprod(x.astype(dtype or _WIDE[x.dtype]), axis=axis)
+
+
+def _divisor(x1: Any, x2: Any) -> Any:
+    # The processor traps the quotient of the least integer by -1, and that ends the process.
+    if not isinstance(x2, mx.array):
+        x2 = mx.array(x2, x1.dtype)
+    return mx.where(x2 == -1, 1, x2), x2 == -1
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Any:
+    divisor, negated = _divisor(x1, x2)
+    return mx.where(negated, mx.negative(x1), mx.floor_divide(x1, divisor))
+
+
+def remainder(x1: Any, x2: Any, /) -> Any:
+    divisor, negated = _divisor(x1, x2)
+    return mx.where(negated, 0, mx.remainder(x1, divisor))
+
+
+sign = mx.sign
+
+#: Products held at a time.
+_BLOCK = 1 << 22
+
+
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """By the definition: MLX multiplies matrices of floats only, which do not hold 64 bits."""
+    if not x1.ndim or not x2.ndim or x1.shape[-1] != x2.shape[max(x2.ndim - 2, 0)]:
+        raise ValueError("the inner sizes differ")
+    rows = x1[None] if x1.ndim == 1 else x1
+    columns = mx.swapaxes(x2[:, None] if x2.ndim == 1 else x2, -1, -2)[..., None, :, :]
+    step = max(1, _BLOCK // max(1, columns.size))
+    blocks = [
+        _reduce.sum(rows[..., i : i + step, None, :] * columns, axis=-1, dtype=x1.dtype)
+        for i in range(0, max(rows.shape[-2], 1), step)
+    ]
+    product = blocks[0] if len(blocks) == 1 else mx.concatenate(blocks, axis=-2)
+    if x2.ndim == 1:
+        product = product[..., 0]
+    return product[..., 0] if x1.ndim == x2.ndim == 1 else (
+        product[..., 0, :] if x1.ndim == 1 else product
+    )  # fmt: skip

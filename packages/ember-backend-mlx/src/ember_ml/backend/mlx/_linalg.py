@@ -1,0 +1,204 @@
+"""Factorisations of real matrices and Fourier transforms.
+
+MLX runs LAPACK on the CPU whatever the default device is. A failure shows when the result is
+computed, so it is computed at once where that is possible. Products with no elements never
+reach LAPACK, which divides by their size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+
+from ._streams import settle
+
+fft_fft = mx.fft.fft
+fft_ifft = mx.fft.ifft
+fft_rfft = mx.fft.rfft
+fft_irfft = mx.fft.irfft
+
+
+def _t(x: Any) -> Any:
+    return mx.swapaxes(x, -1, -2)
+
+
+def _square(x: Any) -> None:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError("needs square matrices")
+
+
+def _matrix(x: Any) -> None:
+    if x.ndim < 2:
+        raise ValueError("needs matrices")
+
+
+@mx.custom_function
+def _inv(x: Any) -> Any:
+    return mx.linalg.inv(x, stream=mx.cpu)
+
+
+@_inv.vjp
+def _inv_vjp(x: Any, cotangent: Any, output: Any) -> Any:
+    return -_t(output) @ cotangent @ _t(output)
+
+
+def linalg_inv(x: Any, /) -> Any:
+    _square(x)
+    if not x.size:
+        return x
+    result = _inv(x)
+    settle(result)
+    return result
+
+
+@mx.custom_function
+def _solve(a: Any, b: Any) -> Any:
+    return mx.linalg.solve(a, b, stream=mx.cpu)
+
+
+@_solve.vjp
+def _solve_vjp(primals: Any, cotangent: Any, output: Any) -> Any:
+    gradient = _solve(_t(primals[0]), cotangent)
+    return -gradient @ _t(output), gradient
+
+
+@_solve.vmap
+def _solve_vmap(inputs: Any, axes: Any) -> Any:
+    size = next(x.shape[axis] for x, axis in zip(inputs, axes, strict=True) if axis is not None)
+    a, b = (
+        mx.broadcast_to(x, (size, *x.shape)) if axis is None else mx.moveaxis(x, axis, 0)
+        for x, axis in zip(inputs, axes, strict=True)
+    )
+    return _solve(a, b), 0
+
+
+def linalg_solve(x1: Any, x2: Any, /) -> Any:
+    _square(x1)
+    if x2.ndim == 1:
+        return linalg_solve(x1, x2[:, None])[..., 0]
+    if x1.shape[-1] != x2.shape[-2]:
+        raise ValueError("the sizes differ")
+    batch = mx.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+    x1 = mx.broadcast_to(x1, (*batch, *x1.shape[-2:]))
+    x2 = mx.broadcast_to(x2, (*batch, *x2.shape[-2:]))
+    if not x1.size or not x2.size:
+        return mx.zeros(x2.shape, x2.dtype)
+    result = _solve(x1, x2)
+    settle(result)
+    return result
+
+
+@mx.custom_function
+def _cholesky(x: Any) -> Any:
+    return mx.tril(mx.linalg.cholesky(x, stream=mx.cpu))
+
+
+@_cholesky.vjp
+def _cholesky_vjp(x: Any, cotangent: Any, output: Any) -> Any:
+    # Murray, "Differentiation of the Cholesky decomposition", 2016, equation 8.
+    inner = mx.tril(_t(output) @ cotangent)
+    size = output.shape[-1]
+    inner = inner * (1 - 0.5 * mx.eye(size, dtype=output.dtype))
+    inverse = _inv(output)
+    outer = _t(inverse) @ inner @ inverse
+    return 0.5 * (outer + _t(outer))
+
+
+def linalg_cholesky(x: Any, /, *, upper: bool = False) -> Any:
+    _square(x)
+    if not x.size:
+        return x
+    lower = _cholesky(x)
+    # LAPACK stops at a pivot that is not positive, and MLX does not say so.
+    positive = mx.all(mx.diagonal(lower, 0, -2, -1) > 0)
+    if settle(lower, positive) and not positive.item():
+        raise ValueError("the matrix is not positive definite")
+    return _t(lower) if upper else lower
+
+
+def linalg_det(x: Any, /) -> Any:
+    _square(x)
+    return mx.linalg.det(x, stream=mx.cpu) if x.size else mx.ones(x.shape[:-2], x.dtype)
+
+
+def linalg_slogdet(x: Any, /) -> tuple[Any, Any]:
+    _square(x)
+    if not x.size:
+        return mx.ones(x.shape[:-2], x.dtype), mx.zeros(x.shape[:-2], x.dtype)
+    sign, logarithm = mx.linalg.slogdet(x, stream=mx.cpu)
+    return sign, logarithm
+
+
+def _eye(x: Any, size: int) -> Any:
+    return mx.broadcast_to(mx.eye(size, dtype=x.dtype), (*x.shape[:-2], size, size))
+
+
+def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
+    _matrix(x)
+    rows, columns = x.shape[-2:]
+    if mode == "complete" and rows > columns:
+        # The factors of x with an identity beside it have all the columns of Q.
+        q, r = linalg_qr(mx.concatenate([x, _eye(x, rows)], -1))
+        return q, r[..., :columns]
+    if not x.size:
+        inner = rows if mode == "complete" else min(rows, columns)
+        return _eye(x, rows)[..., :inner], mx.zeros((*x.shape[:-2], inner, columns), x.dtype)
+    q, r = mx.linalg.qr(x, stream=mx.cpu)
+    return q, r
+
+
+def linalg_svd(x: Any, /, *, full_matrices: bool = True) -> tuple[Any, Any, Any]:
+    _matrix(x)
+    inner = min(x.shape[-2:])
+    if x.size:
+        u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
+    else:
+        u, vh = (_eye(x, n) for n in x.shape[-2:])
+        s = mx.real(mx.zeros((*x.shape[:-2], inner), x.dtype))
+    return (u, s, vh) if full_matrices else (u[..., :inner], s, vh[..., :inner, :])
+
+
+def linalg_svdvals(x: Any, /) -> Any:
+    _matrix(x)
+    if not x.size:
+        return linalg_svd(x)[1]
+    return mx.linalg.svd(x, compute_uv=False, stream=mx.cpu)
+
+
+@mx.custom_function
+def _eigh(x: Any) -> Any:
+    return mx.linalg.eigh(x, stream=mx.cpu)
+
+
+@_eigh.vjp
+def _eigh_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    (w, v), (gw, gv) = outputs, cotangents
+    distance = w[..., None, :] - w[..., :, None]
+    same = mx.eye(w.shape[-1], dtype=mx.bool_)
+    ratio = mx.where(same, 0, 1 / mx.where(same, 1, distance))
+    adjoint = mx.conj(_t(v))
+    inner = mx.where(same, gw[..., None], ratio * (adjoint @ gv))
+    outer = v @ inner @ adjoint
+    return 0.5 * (outer + mx.conj(_t(outer)))
+
+
+def linalg_eigh(x: Any, /) -> tuple[Any, Any]:
+    _square(x)
+    if not x.size:
+        return mx.real(mx.zeros(x.shape[:-1], x.dtype)), x
+    values, vectors = _eigh(x)
+    return values, vectors
+
+
+def linalg_eig(x: Any, /) -> tuple[Any, Any]:
+    _square(x)
+    if not x.size:
+        return mx.zeros(x.shape[:-1], mx.complex64), x.astype(mx.complex64)
+    values, vectors = mx.linalg.eig(x, stream=mx.cpu)
+    return values, vectors
+
+
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    _matrix(x)
+    return mx.diagonal(x, offset, -2, -1)

@@ -1,0 +1,86 @@
+"""One stream for all threads, and the evaluation of what is lazy.
+
+MLX gives every thread a stream of its own, and evaluates an array in the thread that made it
+only. Here the threads share one stream for each device: a tensor may be made in one thread and
+read in another. Evaluations take turns, as such a stream demands.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import mlx.core as mx
+
+from ember_ml.backend.errors import UnsupportedError
+
+__all__ = ["DEVICES", "enter", "evaluate", "settle"]
+
+#: Names of the devices, the default one first.
+DEVICES = ["cpu"] if mx.default_device().type == mx.cpu else ["gpu", "cpu"]
+
+_shared = [mx.new_thread_unsafe_stream(getattr(mx, name)) for name in DEVICES]
+_turn = threading.RLock()
+
+
+class _Thread(threading.local):
+    """Made anew in each thread that looks at it."""
+
+    def __init__(self) -> None:
+        for stream in _shared:
+            mx.set_default_stream(stream)
+        self.entered = True
+
+
+_thread = _Thread()
+
+
+def enter() -> bool:
+    """Let the arrays that this thread makes from here on be evaluated by all threads."""
+    return _thread.entered
+
+
+def evaluate(*arrays: Any) -> None:
+    """Compute ``arrays`` now.
+
+    Raises:
+        UnsupportedError: they have no values yet, inside ``compile`` or ``vmap``; or they were
+            made in a thread that has its own stream.
+    """
+    try:
+        _evaluate(arrays)
+    except ValueError as error:
+        if not _is_traced(error):
+            raise
+        raise UnsupportedError(
+            "the elements of a tensor are not known inside compile and vmap on MLX, and the shape "
+            "or value asked for depends on them; do this part outside"
+        ) from error
+    except RuntimeError as error:
+        if "There is no Stream" not in str(error):
+            raise
+        raise UnsupportedError(
+            "this tensor was not computed yet when it left the thread that made it, with "
+            "operations alone; read it there, x.tolist(), or make a tensor there first"
+        ) from error
+
+
+def settle(*arrays: Any) -> bool:
+    """Compute ``arrays`` now, unless they are being traced; whether they have values."""
+    try:
+        _evaluate(arrays)
+    except ValueError as error:
+        if not _is_traced(error):
+            raise
+        return False
+    return True
+
+
+def _evaluate(arrays: Any) -> None:
+    enter()
+    with _turn:
+        mx.eval(*arrays)
+
+
+def _is_traced(error: ValueError) -> bool:
+    return "[eval] Attempting to eval an array during function" in str(error)
