@@ -258,7 +258,8 @@ class EmberTensor:
     # -- indexing -----------------------------------------------------------------------------
 
     def __getitem__(self, key: Any, /) -> EmberTensor:
-        if key.__class__ is slice or key.__class__ is int:
+        # A step of zero ends the process on MLX.
+        if (key.__class__ is slice and key.step != 0) or key.__class__ is int:
             x = self._tensor
             try:
                 # Engines agree on slices and on integers in range; the rest goes the long way.
