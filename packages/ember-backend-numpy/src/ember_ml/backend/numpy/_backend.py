@@ -126,18 +126,18 @@ class NumpyBackend(Backend):
 
         return differentiate(function, self.tracer(self))
 
-    def vmap(self, function, /, *, in_axes, out_axes):
+    def vmap(self, function, /, *, in_axes, out_axes, take=_shape.take, stack=np.stack):
         def mapped(*arrays):
             (size,) = {
                 a.shape[axis] for a, axis in zip(arrays, in_axes, strict=True) if axis is not None
             }
             rows = [
                 function(*[
-                    a if axis is None else np.take(a, i, axis)
+                    a if axis is None else take(a, i, axis=axis)
                     for a, axis in zip(arrays, in_axes, strict=True)
                 ])
                 for i in range(size)
             ]  # fmt: skip
-            return [np.stack(column, out_axes) for column in zip(*rows, strict=True)]
+            return [stack(column, out_axes) for column in zip(*rows, strict=True)]
 
         return mapped

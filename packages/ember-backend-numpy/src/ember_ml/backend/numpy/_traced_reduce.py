@@ -11,18 +11,12 @@ def sum(x, /, *, axis=None, dtype=None, keepdims=False):
     return np.sum(x.astype(dtype), axis=axis, keepdims=keepdims, dtype=dtype)
 
 
-def prod(x, /, *, axis=None, dtype=None, keepdims=False):
-    if dtype is None:
-        return np.prod(x, axis=axis, keepdims=keepdims)
-    return np.prod(x.astype(dtype), axis=axis, keepdims=keepdims, dtype=dtype)
-
-
 def cumsum(x, /, *, axis, dtype=None):
     return np.cumsum(x if dtype is None else x.astype(dtype), axis)
 
 
-def cumprod(x, /, *, axis, dtype=None):
-    return np.cumprod(x if dtype is None else x.astype(dtype), axis)
+def mean(x, /, *, axis=None, keepdims=False):
+    return np.mean(x, axis=axis, keepdims=keepdims)
 
 
 def max(x, /, *, axis=None, keepdims=False):

@@ -2,19 +2,18 @@
 
 Plain calls never see autograd. While a gradient is taken, the traced tensors belong to a second
 backend whose operations are the same functions with ``autograd.numpy`` in the place of ``numpy``,
-and autograd primitives, with vector-Jacobian products of their own, for the fused ones.
+functions of its own where autograd falls short (`_rules`), and autograd primitives with
+vector-Jacobian products of their own (`_vjps`) for those that train models.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 from autograd.core import VJPNode, add_outgrads
-from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import isbox, new_box, trace_stack
 from autograd.util import toposort
@@ -22,6 +21,8 @@ from autograd.util import toposort
 import numpy as np
 from ember_ml.backend.protocol import Backend
 
+from . import _rules
+from ._rules import assigned, plain, primitive_with
 from ._vjps import VJPS
 
 if TYPE_CHECKING:
@@ -38,73 +39,9 @@ def _traced(module: ModuleType) -> Any:
             copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
             copy.__kwdefaults__ = value.__kwdefaults__
             names[name] = copy
-        elif isinstance(value, np.ufunc):
+        elif isinstance(value, np.ufunc) or getattr(value, "__module__", None) == "numpy":
             names[name] = getattr(anp, value.__name__, value)
-    names.update(OWN)
     return SimpleNamespace(**names)
-
-
-def _primitive(function: Callable[..., Any], *vjps: Callable[..., Any]) -> Callable[..., Any]:
-    traced = primitive(function)
-    defvjp(traced, *vjps)
-    return traced
-
-
-@primitive
-def _assigned(x, key, value):
-    result = np.array(x)
-    result[key] = value
-    return result
-
-
-def _value_vjp(answer, x, key, value):
-    shape = np.shape(value)
-
-    def vjp(g):
-        part = g[key]
-        extra = part.ndim - len(shape)
-        part = anp.sum(part, axis=tuple(range(extra))) if extra else part
-        axes = tuple(i for i, n in enumerate(shape) if n == 1 and part.shape[i] != 1)
-        return anp.sum(part, axis=axes, keepdims=True) if axes else part
-
-    return vjp
-
-
-defvjp(
-    _assigned,
-    lambda answer, x, key, value: lambda g: _assigned(g, key, np.zeros((), g.dtype)),
-    None,
-    _value_vjp,
-)
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-#: Functions that autograd lacks.
-OWN: dict[str, Any] = {
-    "erf": _primitive(
-        lambda x: np.asarray(_erf(x), dtype=x.dtype),
-        lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi)) * anp.exp(-x * x),
-    ),
-    "broadcast_to": _primitive(
-        lambda x, shape: np.broadcast_to(x, shape),
-        lambda answer, x, shape: lambda g: _summed(g, np.shape(x)),
-    ),
-    "stop_gradient": lambda x: _plain(x),
-    # autograd divides by cosh**2, which overflows
-    "tanh": _primitive(np.tanh, lambda answer, x: lambda g: g * (1 - answer * answer)),
-}
-
-
-def _plain(x: Any) -> Any:
-    while isbox(x):
-        x = x._value
-    return x
-
-
-def _summed(g: Any, shape: tuple[int, ...]) -> Any:
-    extra = g.ndim - len(shape)
-    g = anp.sum(g, axis=tuple(range(extra))) if extra else g
-    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
-    return anp.sum(g, axis=axes, keepdims=True) if axes else g
 
 
 class Tracer(Backend):
@@ -126,11 +63,13 @@ class Tracer(Backend):
         self.capabilities = plain.capabilities
         self.scalar_left = plain.scalar_left
         self.scalar_right = plain.scalar_right
-        self.traced = [_traced(module) for module in modules]
+        self.traced: list[Any] = [_rules, *(_traced(module) for module in modules)]
         # A gradient of a gradient differentiates the products too, and those of the fused
         # operations are written for arrays: there the composed bodies are traced instead.
         if base is plain:
-            fused = {name: _primitive(function, *vjps) for name, (function, vjps) in VJPS.items()}
+            fused = {
+                name: primitive_with(function, *vjps) for name, (function, vjps) in VJPS.items()
+            }
             self.traced.insert(0, SimpleNamespace(**fused))
         self.modules = tuple(self.traced)
         for name in (
@@ -143,19 +82,19 @@ class Tracer(Backend):
         return x if isbox(x) or isinstance(x, np.ndarray) else np.asarray(x)
 
     def to_python(self, x, /):
-        return _plain(x).tolist()
+        return plain(x).tolist()
 
     def to_numpy(self, x, /):
-        return _plain(x)
+        return plain(x)
 
     def to_buffer(self, x, /):
-        return self.plain.to_buffer(np.asarray(_plain(x)))
+        return self.plain.to_buffer(np.asarray(plain(x)))
 
     def getitem(self, x, key, /):
         return x[key]
 
     def setitem(self, x, key, value, /):
-        return _assigned(x, key, value)
+        return assigned(x, key, value)
 
     def value_and_grad(self, function, /):
         return differentiate(function, self._inner())
@@ -164,7 +103,9 @@ class Tracer(Backend):
         return self.plain.tracer(self)
 
     def vmap(self, function, /, *, in_axes, out_axes):
-        return self.plain.vmap(function, in_axes=in_axes, out_axes=out_axes)
+        return self.plain.vmap(
+            function, in_axes=in_axes, out_axes=out_axes, take=_rules.take, stack=anp.stack
+        )
 
 
 def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[..., Any]:
@@ -181,9 +122,9 @@ def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[...,
 
             end = result._node if isbox(result) and result._trace == trace else None
             value, extra = lower(result), [lower(x) for x in extra]
-        found = {} if end is None else _backward(np.ones_like(_plain(value)), end, roots)
+        found = {} if end is None else _backward(np.ones_like(plain(value)), end, roots)
         gradients = [
-            _typed(found[node], x) if node in found else np.zeros(np.shape(x), _plain(x).dtype)
+            _typed(found[node], x) if node in found else np.zeros(np.shape(x), plain(x).dtype)
             for node, x in zip(roots, arrays, strict=True)
         ]
         return value, gradients, extra
@@ -193,7 +134,7 @@ def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[...,
 
 def _typed(g: Any, x: Any) -> Any:
     """``g`` in the dtype of ``x``: some of autograd's products are in double precision."""
-    dtype = _plain(x).dtype
+    dtype = plain(x).dtype
     return g if g.dtype == dtype else g.astype(dtype)
 
 
