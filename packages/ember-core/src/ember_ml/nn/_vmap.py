@@ -33,7 +33,7 @@ def vmap(
         out_axes: where the mapped axis is in the results.
 
     Raises:
-        ShapeError: the mapped axes differ in size, or there is no such axis.
+        ShapeError: the mapped axes differ in size, are empty, or there is no such axis.
         ArgumentError: nothing is mapped.
         UnsupportedError: the function writes a buffer.
 
@@ -100,6 +100,8 @@ def _check_mapped(tensors: list[EmberTensor], axes: list[int | None]) -> None:
         sizes[tensor.shape[axis]] = (tensor.shape, axis)
     if not sizes:
         raise ArgumentError("vmap: no argument is mapped; give one an axis in in_axes")
+    if 0 in sizes:
+        raise ShapeError(f"vmap: the mapped axis {sizes[0][1]} of shape {sizes[0][0]} is empty")
     if len(sizes) > 1:
         listed = " and ".join(f"axis {axis} of {shape}" for shape, axis in sizes.values())
         raise ShapeError(f"vmap: the mapped axes differ in size: {listed}")
