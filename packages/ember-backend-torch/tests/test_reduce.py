@@ -64,6 +64,31 @@ def test_mean(dtype: str, axis: object, keepdims: bool) -> None:
     same(et.mean(et.asarray(x), axis=axis, keepdims=keepdims), expected)
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [a for a in AXES if a != ()])
+@pytest.mark.parametrize("correction", [0, 1, 0.5])
+def test_var_and_std(axis: object, correction: float, keepdims: bool) -> None:
+    x = sample("float32")
+    options = {"axis": axis, "keepdims": keepdims}
+    same(
+        et.var(et.asarray(x), correction=correction, **options),
+        np.var(x, ddof=correction, **options),
+    )
+    same(
+        et.std(et.asarray(x), correction=correction, **options),
+        np.std(x, ddof=correction, **options),
+    )
+
+
+def test_var_at_its_edges() -> None:
+    x = et.ones((2, 1))
+    assert np.isnan(et.var(x, axis=1, correction=1).numpy()).all()
+    assert np.isnan(et.var(x, axis=1, correction=2).numpy()).all()
+    assert et.var(x, axis=()).tolist() == [[0.0], [0.0]]
+    # as it is composed: the squares are not absolute
+    assert et.var(et.asarray([1j, -1j])).item() == -1 + 0j
+
+
 @pytest.mark.parametrize("dtype", DTYPES[1:])
 @pytest.mark.parametrize("name", ["sum", "prod"])
 @pytest.mark.parametrize("result", ["uint32", "int16", "float64"])

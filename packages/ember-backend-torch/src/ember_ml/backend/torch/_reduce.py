@@ -5,6 +5,8 @@ PyTorch takes an empty tuple of axes for all of them; the standard means none.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from ember_ml.backend.protocol import Native
 
@@ -23,7 +25,11 @@ def _of_each(x: Native, axis: Axis, keepdims: bool) -> tuple[Native, Axis, bool]
 def sum(
     x: Native, /, *, axis: Axis = None, dtype: torch.dtype | None = None, keepdims: bool = False
 ) -> Native:
+    if dtype is None and axis != ():  # the usual case, by the shortest way
+        return torch.sum(x, axis, keepdims)
     x, axis, keepdims = _of_each(x, axis, keepdims)
+    if dtype is None:
+        return torch.sum(x, axis, keepdims)
     if dtype in SIGNED:
         return torch.sum(x, axis, keepdims, dtype=torch.int64).to(dtype)
     return torch.sum(x, axis, keepdims, dtype=dtype)
@@ -61,6 +67,19 @@ def cumprod(x: Native, /, *, axis: int, dtype: torch.dtype | None = None) -> Nat
 def mean(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
     x, axis, keepdims = _of_each(x, axis, keepdims)
     return torch.mean(x, axis, keepdims)
+
+
+def var(
+    x: Native, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Native:
+    x, axis, keepdims = _of_each(x, axis, keepdims)
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    free = math.prod(x.shape[a] for a in axes) - correction
+    if free > 0 and not x.is_complex():
+        return torch.var(x, axis, correction=correction, keepdim=keepdims)
+    distance = x - torch.mean(x, axis, keepdim=True)
+    total = torch.sum(distance * distance, axis, keepdims)
+    return total / free if free > 0 else total * math.nan
 
 
 def max(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:

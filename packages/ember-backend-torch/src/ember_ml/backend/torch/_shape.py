@@ -22,7 +22,7 @@ where = torch.where
 
 def reshape(x: Native, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Native:
     if copy is None:
-        return x.reshape(shape)
+        return torch.reshape(x, shape)  # the method takes twice as long
     if copy:
         return x.clone(memory_format=torch.contiguous_format).view(shape)
     return x.view(shape)

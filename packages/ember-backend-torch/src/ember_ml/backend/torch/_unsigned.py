@@ -14,9 +14,6 @@ from ember_ml.backend.protocol import Native
 
 from . import _integers, _reduce, _shape
 from ._creation import SIGNED
-from ._reduce import Axis
-
-Binary = Callable[[Native, Native], Any]
 
 
 def _bits(x: Native) -> Native:
@@ -46,8 +43,8 @@ def _pair(x1: Native, x2: Native) -> tuple[Native, Native]:
     return read(x1), read(x2)
 
 
-def _alike(function: Binary) -> Binary:
-    """``function``, which does the same to the bits of signed and unsigned numbers."""
+def _alike(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of two operands, which does the same to the bits of signed numbers."""
 
     def apply(x1: Native, x2: Native, /) -> Native:
         dtype = x2.dtype if x1.__class__ is int else x1.dtype
@@ -56,18 +53,43 @@ def _alike(function: Binary) -> Binary:
     return apply
 
 
-def _comparing(function: Binary) -> Binary:
+def _comparing(function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(x1: Native, x2: Native, /) -> Native:
-        a, b = _pair(x1, x2)
-        return function(_turned(a), _turned(b))
+        return function(*map(_turned, _pair(x1, x2)))
 
     return apply
 
 
-def _choosing(function: Binary) -> Binary:
+def _choosing(function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(x1: Native, x2: Native, /) -> Native:
-        a, b = _pair(x1, x2)
-        return _turned(function(_turned(a), _turned(b))).view(x1.dtype)
+        return _turned(function(*map(_turned, _pair(x1, x2)))).view(x1.dtype)
+
+    return apply
+
+
+def _rearranging(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of one array, which does the same to the bits of signed numbers."""
+
+    def apply(x: Native, /, *rest: Any, **options: Any) -> Native:
+        return function(_bits(x), *rest, **options).view(x.dtype)
+
+    return apply
+
+
+def _ranking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of one array, which finds places by the order of the elements."""
+
+    def apply(x: Native, /, **options: Any) -> Native:
+        return function(_ranked(x), **options)
+
+    return apply
+
+
+def _selecting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of one array, which gives elements by their order."""
+
+    def apply(x: Native, /, **options: Any) -> Native:
+        return _turned(function(_ranked(x), **options)).view(x.dtype)
 
     return apply
 
@@ -88,7 +110,11 @@ def _divided(n: Native, d: Native) -> Native:
 
 
 add = _alike(torch.add)
+argmax = _ranking(torch.argmax)
+argmin = _ranking(torch.argmin)
+argsort = _ranking(torch.argsort)
 bitwise_and = _alike(torch.bitwise_and)
+bitwise_invert = _rearranging(torch.bitwise_not)
 bitwise_left_shift = _alike(torch.bitwise_left_shift)
 bitwise_or = _alike(torch.bitwise_or)
 bitwise_right_shift = _alike(_shifted)
@@ -100,29 +126,33 @@ greater_equal = _comparing(torch.ge)
 less = _comparing(torch.lt)
 less_equal = _comparing(torch.le)
 matmul = _alike(_integers.matmul)
+max = _selecting(_reduce.max)
 maximum = _choosing(torch.maximum)
+min = _selecting(_reduce.min)
 minimum = _choosing(torch.minimum)
 multiply = _alike(torch.multiply)
+negative = _rearranging(torch.negative)
 not_equal = _comparing(torch.ne)
 pow = _alike(torch.pow)
 remainder = _alike(lambda n, d: n - _divided(n, d) * d)
+sort = _selecting(_shape.sort)
+square = _rearranging(torch.square)
 subtract = _alike(torch.subtract)
-
-
-def square(x: Native, /) -> Native:
-    return multiply(x, x)
+take_along_axis = _rearranging(_shape.take_along_axis)
+tril = _rearranging(_shape.tril)
+triu = _rearranging(_shape.triu)
 
 
 def abs(x: Native, /) -> Native:
     return x
 
 
-def bitwise_invert(x: Native, /) -> Native:
-    return torch.bitwise_not(_bits(x)).view(x.dtype)
+def nonzero(x: Native, /) -> tuple[Native, ...]:
+    return _shape.nonzero(_bits(x))
 
 
-def negative(x: Native, /) -> Native:
-    return torch.negative(_bits(x)).view(x.dtype)
+def searchsorted(x1: Native, x2: Native, /, **options: Any) -> Native:
+    return _shape.searchsorted(_ranked(x1), _ranked(x2), **options)
 
 
 def sign(x: Native, /) -> Native:
@@ -131,52 +161,3 @@ def sign(x: Native, /) -> Native:
 
 def where(condition: Native, x1: Native, x2: Native, /) -> Native:
     return _alike(lambda a, b: torch.where(condition, a, b))(x1, x2)
-
-
-def max(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
-    return _turned(_reduce.max(_ranked(x), axis=axis, keepdims=keepdims)).view(x.dtype)
-
-
-def min(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:
-    return _turned(_reduce.min(_ranked(x), axis=axis, keepdims=keepdims)).view(x.dtype)
-
-
-def argmax(x: Native, /, *, axis: int | None = None, keepdims: bool = False) -> Native:
-    return torch.argmax(_ranked(x), axis, keepdims)
-
-
-def argmin(x: Native, /, *, axis: int | None = None, keepdims: bool = False) -> Native:
-    return torch.argmin(_ranked(x), axis, keepdims)
-
-
-def argsort(
-    x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True
-) -> Native:
-    return torch.argsort(_ranked(x), dim=axis, descending=descending, stable=stable)
-
-
-def sort(x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Native:
-    ordered = _shape.sort(_ranked(x), axis=axis, descending=descending, stable=stable)
-    return _turned(ordered).view(x.dtype)
-
-
-def searchsorted(
-    x1: Native, x2: Native, /, *, side: str = "left", sorter: Native | None = None
-) -> Native:
-    return _shape.searchsorted(_ranked(x1), _ranked(x2), side=side, sorter=sorter)
-
-
-def nonzero(x: Native, /) -> tuple[Native, ...]:
-    return _shape.nonzero(_bits(x))
-
-
-def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
-    return _shape.take_along_axis(_bits(x), indices, axis=axis).view(x.dtype)
-
-
-def tril(x: Native, /, *, k: int = 0) -> Native:
-    return torch.tril(_bits(x), k).view(x.dtype)
-
-
-def triu(x: Native, /, *, k: int = 0) -> Native:
-    return torch.triu(_bits(x), k).view(x.dtype)
