@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+broadcast_to = np.broadcast_to
+nonzero = np.nonzero
+where = np.where
+
 
 def reshape(x, /, shape, *, copy=None):
     return x.reshape(shape) if copy is None else x.reshape(shape, copy=copy)
-
-
-def broadcast_to(x, /, shape):
-    return np.broadcast_to(x, shape)
 
 
 def permute_dims(x, /, axes):
@@ -65,14 +65,6 @@ def take_along_axis(x, indices, /, *, axis=-1):
     ]
     grid[axis] = indices
     return x[tuple(grid)]
-
-
-def where(condition, x1, x2, /):
-    return np.where(condition, x1, x2)
-
-
-def nonzero(x, /):
-    return np.nonzero(x)
 
 
 def searchsorted(x1, x2, /, *, side="left", sorter=None):
