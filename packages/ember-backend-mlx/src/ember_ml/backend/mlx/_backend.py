@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
 import mlx.core as mx
-
 from ember_ml.backend.dtypes import DTYPES, DType
-from ember_ml.backend.errors import DeviceError, UnsupportedError
+from ember_ml.backend.errors import DeviceError, EmberError, UnsupportedError
 from ember_ml.backend.protocol import Backend, Native
 
 from . import (
@@ -29,6 +30,7 @@ from . import (
     _reduce,
     _search,
     _shape,
+    _signed,
 )
 from ._streams import DEVICES, enter, evaluate
 
@@ -47,7 +49,9 @@ _CODES = {
 def _variants() -> dict[DType, tuple[ModuleType, ...]]:
     found: dict[DType, tuple[ModuleType, ...]] = {}
     for dtype in DTYPES.values():
-        if dtype.kind in ("bool", "signed", "unsigned"):
+        if dtype.kind == "signed":
+            found[dtype] = (_signed, _integers)
+        elif dtype.kind in ("bool", "unsigned"):
             found[dtype] = (_integers,)
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
@@ -106,7 +110,7 @@ class MLXBackend(Backend):
         enter()
         try:
             return mx.array(data, dtype)
-        except RuntimeError:  # an integer of more than 63 bits
+        except (RuntimeError, ValueError):  # an integer of more than 63 bits, or a range
             leaves = _leaves(data)
             name = str(dtype).rpartition(".")[2]
             flat = mx.array(memoryview(array.array(_CODES.get(name, "d"), leaves)))
@@ -157,11 +161,14 @@ class MLXBackend(Backend):
             return _creation.copy(x) if copy else x
         if copy is False:
             raise ValueError("MLX copies what comes in by DLPack; pass copy=None")
-        name = str(x.dtype).rpartition(".")[2]
-        dtype = next((native for ours, native in self.dtypes.items() if ours.name == name), None)
-        if dtype is None:  # MLX would round it in silence
-            raise UnsupportedError(f"backend 'mlx' has no dtype {name}")
-        found = mx.array(x, dtype)
+        # MLX would round float64 in silence, did it not know the dtype.
+        ours = DTYPES.get(str(getattr(x, "dtype", None)).rpartition(".")[2])
+        if ours is None:
+            found = mx.from_dlpack(x)
+        elif ours in self.dtypes:
+            found = mx.array(x, self.dtypes[ours])
+        else:
+            raise UnsupportedError(f"backend 'mlx' has no dtype {ours}")
         evaluate(found)
         return found
 
@@ -190,7 +197,8 @@ class MLXBackend(Backend):
                 value, extra = function(arrays, self)
                 return value, list(extra)
 
-            (value, extra), gradients = mx.value_and_grad(traced)(list(arrays))
+            with _explained("gradient"):
+                (value, extra), gradients = mx.value_and_grad(traced)(list(arrays))
             return value, gradients, extra
 
         return run
@@ -207,7 +215,8 @@ class MLXBackend(Backend):
 
         def run(*arrays: Native) -> list[Native]:
             enter()
-            return list(mapped(*arrays))
+            with _explained("vmap"):
+                return list(mapped(*arrays))
 
         return run
 
@@ -224,11 +233,23 @@ class MLXBackend(Backend):
         return run
 
 
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Say in Ember's words what MLX has no transform of."""
+    try:
+        yield
+    except ValueError as error:
+        found = re.search(r"Not implemented for (\w+)", str(error))
+        if not found or isinstance(error, EmberError):
+            raise
+        raise UnsupportedError(f"MLX has no {what} of {found[1]}") from error
+
+
 def _leaves(data: Any) -> list[Any]:
-    if not isinstance(data, list | tuple):
+    if not isinstance(data, list | tuple | range):
         return [data]
     return [leaf for item in data for leaf in _leaves(item)]
 
 
 def _shape_of(data: Any) -> tuple[int, ...]:
-    return (len(data), *_shape_of(data[0])) if isinstance(data, list | tuple) else ()
+    return (len(data), *_shape_of(data[0])) if isinstance(data, list | tuple | range) else ()

@@ -7,34 +7,20 @@ from typing import Any
 import mlx.core as mx
 
 from . import _linalg
+from ._linalg import _adjoint, doubled, halved
 from ._streams import settle
-
-
-def _real(x: Any) -> Any:
-    """The real matrices of twice the size that multiply as the complex ones do."""
-    a, b = mx.real(x), mx.imag(x)
-    return mx.concatenate([mx.concatenate([a, -b], -1), mx.concatenate([b, a], -1)], -2)
-
-
-def _complex(x: Any) -> Any:
-    rows, columns = x.shape[-2] // 2, x.shape[-1] // 2
-    return x[..., :rows, :columns] + 1j * x[..., rows:, :columns]
-
-
-def _adjoint(x: Any) -> Any:
-    return mx.conj(mx.swapaxes(x, -1, -2))
 
 
 def linalg_inv(x: Any, /) -> Any:
     _linalg._square(x)
-    return _complex(_linalg.linalg_inv(_real(x)))
+    return halved(_linalg.linalg_inv(doubled(x)))
 
 
 def linalg_solve(x1: Any, x2: Any, /) -> Any:
     _linalg._square(x1)
     if x2.ndim == 1:
         return linalg_solve(x1, x2[:, None])[..., 0]
-    return _complex(_linalg.linalg_solve(_real(x1), _real(x2)))
+    return halved(_linalg.linalg_solve(doubled(x1), doubled(x2)))
 
 
 def linalg_det(x: Any, /) -> Any:
@@ -51,6 +37,8 @@ def linalg_slogdet(x: Any, /) -> tuple[Any, Any]:
 
 def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     _linalg._matrix(x)
+    if mode not in ("reduced", "complete"):
+        raise ValueError(f"mode is 'reduced' or 'complete', not {mode!r}")
     rows, columns = x.shape[-2:]
     inner = rows if mode == "complete" else min(rows, columns)
     # Householder: reflect the columns, one after the other, onto the diagonal.

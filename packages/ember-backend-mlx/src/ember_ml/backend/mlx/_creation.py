@@ -83,19 +83,6 @@ def linspace(
     return values.astype(dtype, stream=mx.cpu)
 
 
-def eye(
-    n_rows: int,
-    n_cols: int | None = None,
-    /,
-    *,
-    k: int = 0,
-    dtype: Any = None,
-    device: str | None = None,
-) -> Any:
-    enter()
-    return mx.eye(n_rows, n_cols, k, mx.float32 if dtype is None else dtype)
-
-
 def copy(x: Any, /) -> Any:
     return mx.where(True, x, x)
 
@@ -103,4 +90,6 @@ def copy(x: Any, /) -> Any:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Any:
     if x.dtype == dtype:
         return mx.where(True, x, x) if copy else x
+    if not mx.issubdtype(dtype, mx.inexact):
+        x = mx.stop_gradient(x)
     return x.astype(dtype)

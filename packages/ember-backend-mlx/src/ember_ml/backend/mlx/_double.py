@@ -44,7 +44,7 @@ def _erf(x: Any) -> Any:
     square, total = 2 * a * a, 1.0
     for n in range(_TERMS, 0, -1):
         total = 1 + total * square / (2 * n + 1)
-    size = 2 / math.sqrt(math.pi) * a * _exp(-a * a) * total
+    size = mx.where(a < 6, 2 / math.sqrt(math.pi) * a * _exp(-a * a) * total, 1.0)
     return mx.where(mx.isnan(x), x, mx.where(x < 0, -size, size))
 
 

@@ -31,7 +31,6 @@ equal = mx.equal
 exp = mx.exp
 expm1 = mx.expm1
 floor = mx.floor
-floor_divide = mx.floor_divide
 greater = mx.greater
 greater_equal = mx.greater_equal
 imag = mx.imag
@@ -116,6 +115,13 @@ def remainder(x1: Any, x2: Any, /) -> Any:
     rest = mx.remainder(x1, x2)
     # MLX loses the sign of a zero.
     return mx.where(mx.equal(rest, 0), mx.where(mx.less(x2, 0), -0.0, 0.0), rest)
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Any:
+    # The quotient itself may round up to the next integer.
+    exact = mx.round(mx.divide(mx.subtract(x1, mx.remainder(x1, x2)), x2))
+    endless = mx.isinf(x1) | mx.isinf(x2) | mx.equal(x2, 0)
+    return mx.where(endless, mx.floor_divide(x1, x2), exact)
 
 
 def sign(x: Any, /) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from ._search import check
+from ._search import checked
 
 
 def relu(x: Any, /) -> Any:
@@ -40,7 +40,11 @@ def softmax(x: Any, /, *, axis: int = -1) -> Any:
 
 
 def log_softmax(x: Any, /, *, axis: int = -1) -> Any:
-    return x - mx.logsumexp(x, axis, True) if x.size else x
+    if not x.size:
+        return x
+    # Subtracted first, a large common part takes no digits with it.
+    shifted = x - mx.stop_gradient(mx.max(x, axis, True))
+    return shifted - mx.logsumexp(shifted, axis, True)
 
 
 def linear(x: Any, weight: Any, bias: Any, /) -> Any:
@@ -52,9 +56,9 @@ def softmax_cross_entropy(x: Any, labels: Any, /) -> Any:
         raise ValueError("the labels do not fit the logits")
     if not x.size:
         return mx.zeros(labels.shape, x.dtype)
-    check(labels, x.shape[-1], -1)
-    picked = mx.take_along_axis(x, labels[..., None], -1)
-    return mx.logsumexp(x, -1) - mx.squeeze(picked, -1)
+    labels = checked(labels, x.shape[-1], -1)[..., None]
+    shifted = x - mx.stop_gradient(mx.max(x, -1, True))
+    return mx.logsumexp(shifted, -1) - mx.squeeze(mx.take_along_axis(shifted, labels, -1), -1)
 
 
 def adam_update(

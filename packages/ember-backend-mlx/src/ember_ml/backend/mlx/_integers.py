@@ -32,23 +32,8 @@ def cumprod(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
     return mx.cumprod(x.astype(dtype or _WIDE[x.dtype]), axis=axis)
 
 
-def _divisor(x1: Any, x2: Any) -> Any:
-    # The processor traps the quotient of the least integer by -1, and that ends the process.
-    if not isinstance(x2, mx.array):
-        x2 = mx.array(x2, x1.dtype)
-    return mx.where(x2 == -1, 1, x2), x2 == -1
-
-
-def floor_divide(x1: Any, x2: Any, /) -> Any:
-    divisor, negated = _divisor(x1, x2)
-    return mx.where(negated, mx.negative(x1), mx.floor_divide(x1, divisor))
-
-
-def remainder(x1: Any, x2: Any, /) -> Any:
-    divisor, negated = _divisor(x1, x2)
-    return mx.where(negated, 0, mx.remainder(x1, divisor))
-
-
+floor_divide = mx.floor_divide
+remainder = mx.remainder
 sign = mx.sign
 
 #: Products held at a time.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import mlx.core as mx
+from ember_ml.backend.errors import UnsupportedError
 
 from ._streams import settle
 
@@ -21,6 +22,16 @@ fft_irfft = mx.fft.irfft
 
 def _t(x: Any) -> Any:
     return mx.swapaxes(x, -1, -2)
+
+
+def _adjoint(x: Any) -> Any:
+    return mx.conj(mx.swapaxes(x, -1, -2))
+
+
+def _ratio(w: Any, same: Any) -> Any:
+    """``1 / (w[j] - w[i])``, and 0 on the diagonal."""
+    distance = w[..., None, :] - w[..., None]
+    return mx.where(same, 0, 1 / mx.where(same, 1, distance))
 
 
 def _square(x: Any) -> None:
@@ -134,9 +145,27 @@ def _eye(x: Any, size: int) -> Any:
     return mx.broadcast_to(mx.eye(size, dtype=x.dtype), (*x.shape[:-2], size, size))
 
 
+@mx.custom_function
+def _qr(x: Any) -> Any:
+    return mx.linalg.qr(x, stream=mx.cpu)
+
+
+@_qr.vjp
+def _qr_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    (q, r), (gq, gr) = outputs, cotangents
+    if x.shape[-2] < x.shape[-1]:
+        raise UnsupportedError("qr has no gradient for wide matrices on MLX")
+    inner = r @ _t(gr) - _t(gq) @ q
+    lower = mx.tril(inner, -1)
+    symmetric = lower + _t(lower) + mx.tril(mx.triu(inner))
+    return (gq + q @ symmetric) @ _t(_inv(r))
+
+
 def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     _matrix(x)
     rows, columns = x.shape[-2:]
+    if mode not in ("reduced", "complete"):
+        raise ValueError(f"mode is 'reduced' or 'complete', not {mode!r}")
     if mode == "complete" and rows > columns:
         # The factors of x with an identity beside it have all the columns of Q.
         q, r = linalg_qr(mx.concatenate([x, _eye(x, rows)], -1))
@@ -144,26 +173,45 @@ def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     if not x.size:
         inner = rows if mode == "complete" else min(rows, columns)
         return _eye(x, rows)[..., :inner], mx.zeros((*x.shape[:-2], inner, columns), x.dtype)
-    q, r = mx.linalg.qr(x, stream=mx.cpu)
+    q, r = _qr(x)
     return q, r
+
+
+@mx.custom_function
+def _svd(x: Any) -> Any:
+    inner = min(x.shape[-2:])
+    u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
+    return u[..., :inner], s, vh[..., :inner, :]
+
+
+@_svd.vjp
+def _svd_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    # Townsend, "Differentiating the singular value decomposition", 2016
+    (u, s, vh), (gu, gs, gvh) = outputs, cotangents
+    same = mx.eye(s.shape[-1], dtype=mx.bool_)
+    ratio = _ratio(s * s, same)
+    left, right = _adjoint(u) @ gu, vh @ _adjoint(gvh)
+    row, column = s[..., None, :], s[..., None]
+    inner = ratio * (left - _adjoint(left)) * row + column * ratio * (right - _adjoint(right))
+    scale = mx.where(s == 0, 0, 1 / mx.where(s == 0, 1, s))
+    turned = mx.where(same, left - _adjoint(left), 0) * (0.5 * scale[..., None])
+    inner = inner + mx.where(same, gs[..., None], 0) + turned
+    gradient = u @ inner @ vh
+    gradient = gradient + (gu - u @ left) * scale[..., None, :] @ vh
+    return gradient + u @ (scale[..., None] * (gvh - _adjoint(right) @ vh))
 
 
 def linalg_svd(x: Any, /, *, full_matrices: bool = True) -> tuple[Any, Any, Any]:
     _matrix(x)
     inner = min(x.shape[-2:])
-    if x.size:
-        u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
-    else:
+    if not x.size:
         u, vh = (_eye(x, n) for n in x.shape[-2:])
         s = mx.real(mx.zeros((*x.shape[:-2], inner), x.dtype))
+    elif not full_matrices or x.shape[-2] == x.shape[-1]:
+        u, s, vh = _svd(x)
+    else:
+        u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
     return (u, s, vh) if full_matrices else (u[..., :inner], s, vh[..., :inner, :])
-
-
-def linalg_svdvals(x: Any, /) -> Any:
-    _matrix(x)
-    if not x.size:
-        return linalg_svd(x)[1]
-    return mx.linalg.svd(x, compute_uv=False, stream=mx.cpu)
 
 
 @mx.custom_function
@@ -174,13 +222,10 @@ def _eigh(x: Any) -> Any:
 @_eigh.vjp
 def _eigh_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
     (w, v), (gw, gv) = outputs, cotangents
-    distance = w[..., None, :] - w[..., :, None]
     same = mx.eye(w.shape[-1], dtype=mx.bool_)
-    ratio = mx.where(same, 0, 1 / mx.where(same, 1, distance))
-    adjoint = mx.conj(_t(v))
-    inner = mx.where(same, gw[..., None], ratio * (adjoint @ gv))
-    outer = v @ inner @ adjoint
-    return 0.5 * (outer + mx.conj(_t(outer)))
+    inner = mx.where(same, gw[..., None], _ratio(w, same) * (_adjoint(v) @ gv))
+    outer = v @ inner @ _adjoint(v)
+    return 0.5 * (outer + _adjoint(outer))
 
 
 def linalg_eigh(x: Any, /) -> tuple[Any, Any]:
@@ -191,14 +236,51 @@ def linalg_eigh(x: Any, /) -> tuple[Any, Any]:
     return values, vectors
 
 
+@mx.custom_function
+def _eig(x: Any) -> Any:
+    values, vectors = mx.linalg.eig(x, stream=mx.cpu)
+    if x.dtype == mx.complex64:
+        # MLX 0.32 gives the conjugate vectors of complex matrices: take those that fit.
+        other = mx.conj(vectors)
+        right, wrong = (
+            mx.sum(mx.abs(x @ v - v * values[..., None, :]), (-2, -1), True)
+            for v in (vectors, other)
+        )
+        vectors = mx.where(right <= wrong, vectors, other)
+    return values, vectors
+
+
+@_eig.vjp
+def _eig_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    (w, v), (gw, gv) = outputs, cotangents
+    same = mx.eye(w.shape[-1], dtype=mx.bool_)
+    inner = _adjoint(v) @ gv
+    length = mx.real(mx.where(same, inner, 0)).astype(mx.complex64)
+    inner = inner - _adjoint(v) @ (v @ length)
+    inner = mx.where(same, gw[..., None], mx.conj(_ratio(w, same)) * inner)
+    gradient = _complex_solve(_adjoint(v), inner @ _adjoint(v))
+    return gradient if x.dtype == mx.complex64 else mx.real(gradient).astype(x.dtype)
+
+
 def linalg_eig(x: Any, /) -> tuple[Any, Any]:
     _square(x)
     if not x.size:
         return mx.zeros(x.shape[:-1], mx.complex64), x.astype(mx.complex64)
-    values, vectors = mx.linalg.eig(x, stream=mx.cpu)
+    values, vectors = _eig(x)
     return values, vectors
 
 
-def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    _matrix(x)
-    return mx.diagonal(x, offset, -2, -1)
+def doubled(x: Any) -> Any:
+    """The real matrices of twice the size that multiply as the complex ``x`` do."""
+    a, b = mx.real(x), mx.imag(x)
+    return mx.concatenate([mx.concatenate([a, -b], -1), mx.concatenate([b, a], -1)], -2)
+
+
+def halved(x: Any) -> Any:
+    """The complex matrices whose `doubled` ones are ``x``."""
+    rows, columns = x.shape[-2] // 2, x.shape[-1] // 2
+    return x[..., :rows, :columns] + 1j * x[..., rows:, :columns]
+
+
+def _complex_solve(a: Any, b: Any) -> Any:
+    return halved(_solve(doubled(a), doubled(b)))

@@ -16,27 +16,18 @@ from ._streams import enter, evaluate, settle
 _SLICE = 2**31 - 1
 
 
-def check(index: Any, size: int, axis: int) -> None:
-    """Raise IndexError if an element of ``index`` is out of range for ``axis`` of ``size``."""
-    if not index.size:
-        return
-    low, high = mx.min(index), mx.max(index)
-    if settle(low, high):
+def checked(index: Any, size: int, axis: int) -> Any:
+    """``index`` as a constant of gradients.
+
+    Raises:
+        IndexError: an element is out of range for ``axis`` of ``size``.
+    """
+    index = mx.stop_gradient(index)
+    if index.size and settle(low := mx.min(index), high := mx.max(index)):
         for value in (low.item(), high.item()):
             if not -size <= value < size:
                 raise IndexError(f"index {value} is out of range for axis {axis} of size {size}")
-
-
-def _check_key(x: Any, key: tuple[Any, ...]) -> None:
-    taken = sum(part is not None and part is not Ellipsis for part in key)
-    axis = 0
-    for part in key:
-        if part is Ellipsis:
-            axis += x.ndim - taken
-        elif part is not None:
-            if isinstance(part, mx.array):
-                check(part, x.shape[axis], axis)
-            axis += 1
+    return index
 
 
 def _bound(value: int | None) -> int | None:
@@ -44,15 +35,21 @@ def _bound(value: int | None) -> int | None:
 
 
 def _plain(x: Any, key: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``key``, checked, with bounds of slices that fit MLX's 32 bits."""
+    """``key``, its arrays checked, and its slices with bounds that fit MLX's 32 bits."""
     enter()
-    _check_key(x, key)
-    return tuple(
-        slice(_bound(part.start), _bound(part.stop), _bound(part.step))
-        if isinstance(part, slice)
-        else part
-        for part in key
-    )
+    taken = sum(part is not None and part is not Ellipsis for part in key)
+    plain: list[Any] = []
+    axis = 0
+    for part in key:
+        if part is Ellipsis:
+            axis += x.ndim - taken
+        elif isinstance(part, mx.array):
+            part = checked(part, x.shape[axis], axis)
+        elif isinstance(part, slice):
+            part = slice(_bound(part.start), _bound(part.stop), _bound(part.step))
+        axis += part is not None and part is not Ellipsis
+        plain.append(part)
+    return tuple(plain)
 
 
 def getitem(x: Any, key: tuple[Any, ...], /) -> Any:
@@ -75,13 +72,11 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
         if x.ndim > 1:
             raise ValueError("the axis must be named")
         axis = 0
-    check(indices, x.shape[axis], axis)
-    return mx.take(x, indices, axis)
+    return mx.take(x, checked(indices, x.shape[axis], axis), axis)
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-    check(indices, x.shape[axis], axis)
-    return mx.take_along_axis(x, indices, axis)
+    return mx.take_along_axis(x, checked(indices, x.shape[axis], axis), axis)
 
 
 def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:

@@ -11,7 +11,6 @@ import threading
 from typing import Any
 
 import mlx.core as mx
-
 from ember_ml.backend.errors import UnsupportedError
 
 __all__ = ["DEVICES", "enter", "evaluate", "settle"]
