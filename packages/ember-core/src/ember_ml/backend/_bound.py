@@ -36,6 +36,9 @@ class Bound:
     asnative: Callable[[Any], Native]
     #: The scalars that the engine may meet directly, since they cannot change the dtype.
     scalars: frozenset[type]
+    #: Between which an integer dtype holds them.
+    low: int
+    high: int
     #: Operations that take them on the right, and on the left.
     scalar_right: frozenset[str]
     scalar_left: frozenset[str]
@@ -57,11 +60,14 @@ class Bound:
         self.scalar_right = backend.scalar_right
         self.scalar_left = backend.scalar_left
         self.inexact = dtype.kind in ("float", "complex")
-        # An integer may be out of a narrow dtype's range: those go the careful way.
         self.scalars = {
             "float": frozenset({float, int}),
             "complex": frozenset({complex, float, int}),
+            "signed": frozenset({int}),
+            "unsigned": frozenset({int}),
         }.get(dtype.kind, frozenset())
+        self.low = -(1 << dtype.bits - 1) if dtype.kind == "signed" else 0
+        self.high = self.low + (1 << dtype.bits) - 1
 
     def __repr__(self) -> str:
         return f"<Ember backend {self.backend.name!r}, {self.dtype}>"

@@ -59,15 +59,20 @@ class Operation:
     check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None
     body: Callable[..., Any] | None
     doc: str = field(repr=False, default="")
+    _names: dict[tuple[Role, ...], tuple[str, ...]] = field(repr=False, default_factory=dict)
 
     @property
     def primitive(self) -> bool:
         """Whether every backend must supply it."""
         return self.body is None
 
-    def of_role(self, *roles: Role) -> list[str]:
+    def of_role(self, *roles: Role) -> tuple[str, ...]:
         """Names of the parameters that have one of ``roles``."""
-        return [name for name, role in self.roles.items() if role in roles]
+        names = self._names.get(roles)
+        if names is None:
+            names = tuple(name for name, role in self.roles.items() if role in roles)
+            self._names[roles] = names
+        return names
 
     def accepts_dtype(self, dtype: DType) -> bool:
         """Whether the operation is defined for ``dtype`` as it is, without a conversion."""

@@ -157,19 +157,20 @@ def careful(
         arguments[name] = list(_sequence(op, name, arguments[name]))
         operands += arguments[name]
     backend = common_backend(operands, op.name)
+    device = next((x.device for x in operands if isinstance(x, EmberTensor)), None)
 
     for name in op.of_role("tensor", "optional"):
         if arguments[name] is not None or op.roles[name] == "tensor":
-            arguments[name] = _lift_operand(op, name, arguments[name], backend)
+            arguments[name] = _lift_operand(op, name, arguments[name], backend, device)
     for name in op.of_role("tensors"):
-        arguments[name] = [_lift_operand(op, name, x, backend) for x in arguments[name]]
+        arguments[name] = [_lift_operand(op, name, x, backend, device) for x in arguments[name]]
     _check_kinds(op, arguments)
-    dtype = _promote(op, arguments)
-    if dtype is None:
-        bound = _leading_bound(op, arguments, backend)
+    operands = _operands(op, arguments)
+    if operands:
+        bound = bound_for(backend, _promote(op, operands))
+        _convert(op, arguments, operands, bound, device)
     else:
-        bound = bound_for(backend, dtype)
-        _convert(op, arguments, bound)
+        bound = _leading_bound(op, arguments, backend)
     for name in op.of_role("dtype"):
         if arguments[name] is not None:
             arguments[name] = native_dtype(arguments[name], bound)
@@ -234,7 +235,9 @@ def _traces(backend: Backend | None, other: Backend) -> bool:
     return backend is other
 
 
-def _lift_operand(op: Operation, name: str, value: Any, backend: Backend) -> Any:
+def _lift_operand(
+    op: Operation, name: str, value: Any, backend: Backend, device: str | None
+) -> Any:
     """``value`` as a tensor of ``backend``; a scalar that is to be promoted stays one."""
     if isinstance(value, EmberTensor):
         if value._backend.backend is backend:
@@ -245,10 +248,11 @@ def _lift_operand(op: Operation, name: str, value: Any, backend: Backend) -> Any
     # An empty list would be float32.
     empty = op.kinds.get(name) == "integer" and isinstance(value, list | tuple) and not value
     try:
-        return wrap_native(lift(value, backend, dtype=int64 if empty else None), backend)
+        native = lift(value, backend, dtype=int64 if empty else None, device=device)
     except EmberError as error:
         error.args = (f"{op.name}: {name}: {error}",)
         raise
+    return wrap_native(native, backend)
 
 
 def _check_kinds(op: Operation, arguments: dict[str, Any]) -> None:
@@ -273,11 +277,8 @@ def _operands(op: Operation, arguments: dict[str, Any]) -> list[Any]:
     return [value for value in found if value is not None]
 
 
-def _promote(op: Operation, arguments: dict[str, Any]) -> DType | None:
-    """The dtype that the promoted operands are brought to; None where there are none."""
-    operands = _operands(op, arguments)
-    if not operands:
-        return None
+def _promote(op: Operation, operands: list[Any]) -> DType:
+    """The dtype that the promoted operands are brought to."""
     dtypes = [x.dtype for x in operands if isinstance(x, EmberTensor)]
     scalars = [x for x in operands if not isinstance(x, EmberTensor)]
     if dtypes:
@@ -307,22 +308,24 @@ def _accepted(op: Operation, dtype: DType) -> str:
     return kinds.get(op.accepts, f"it takes {op.accepts} dtypes")
 
 
-def _convert(op: Operation, arguments: dict[str, Any], bound: Bound) -> None:
+def _convert(
+    op: Operation,
+    arguments: dict[str, Any],
+    operands: list[Any],
+    bound: Bound,
+    device: str | None,
+) -> None:
     """Bring the promoted operands to the dtype of ``bound``."""
-    device = next((x.device for x in _operands(op, arguments) if isinstance(x, EmberTensor)), None)
-    backend = bound.backend
-    several = len(_operands(op, arguments)) > 1
+    # One of them must be an array: where there is no tensor, the first.
+    any_tensor = any(isinstance(x, EmberTensor) for x in operands)
     for index, name in enumerate(op.promoted):
-        takes = backend.scalar_left if index == 0 else backend.scalar_right
-        direct = several and op.key in takes
         value = arguments[name]
         if isinstance(value, list):
             arguments[name] = [_to(x, bound, device, direct=False) for x in value]
         elif value is not None:
+            direct = op.key in (bound.scalar_right if index else bound.scalar_left)
+            direct = direct and (any_tensor or index > 0)
             arguments[name] = _to(value, bound, device, direct=direct)
-    if several and not any(isinstance(x, EmberTensor) for x in _operands(op, arguments)):
-        first = op.promoted[0]
-        arguments[first] = _to(arguments[first], bound, device, direct=False)
 
 
 def _to(value: Any, bound: Bound, device: str | None, *, direct: bool) -> Any:

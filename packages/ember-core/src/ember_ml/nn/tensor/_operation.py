@@ -239,7 +239,12 @@ def _fast_path(op: Operation) -> list[str]:
         # A Python scalar that cannot change the dtype goes to the engine as it is.
         del natives["x2"]
         others = [c for c in conditions if not c.startswith("x2.")]
-        scalar = ["x2.__class__ in b.scalars", f"{op.key!r} in b.scalar_right", *others]
+        scalar = [
+            "x2.__class__ in b.scalars",
+            f"{op.key!r} in b.scalar_right",
+            "(b.inexact or b.low <= x2 <= b.high)",
+            *others,
+        ]
         lines = [f"f = b.{op.key}", f"v = f({_call(op.signature, natives)})", *_wrap_lines(op)]
         body += [f"if {' and '.join(scalar)}:", *("    " + line for line in lines)]
     return body

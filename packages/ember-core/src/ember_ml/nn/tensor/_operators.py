@@ -76,9 +76,10 @@ _METHODS: tuple[_Function, ...] = (
 def _reflected(operation: _Function, key: str) -> _Function:
     def reflected(self: EmberTensor, other: Any, /) -> EmberTensor:
         b = self._backend
-        if other.__class__ in b.scalars and key in b.scalar_left:
+        scalar: Any = other if other.__class__ in b.scalars and key in b.scalar_left else None
+        if scalar is not None and (b.inexact or b.low <= scalar <= b.high):
             try:
-                v = getattr(b, key)(other, self._tensor)
+                v = getattr(b, key)(scalar, self._tensor)
             except Exception:
                 return operation(other, self)
             if v.__class__ is not b.array_type:
