@@ -3,11 +3,17 @@
 MLX gives every thread a stream of its own, and evaluates an array in the thread that made it
 only. Here the threads share one stream for each device: a tensor may be made in one thread and
 read in another. Evaluations take turns, as such a stream demands.
+
+A thread's first operation settles its stream, and operations are MLX's own functions: so threads
+are told at their start, by the hook that `threading` has for profilers. Threads that are older
+than the backend, or whose hook another profiler has taken, are told when they make a tensor.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import mlx.core as mx
@@ -39,6 +45,20 @@ def enter() -> bool:
     return _thread.entered
 
 
+_profiler = threading.getprofile()
+
+
+def _begin(frame: FrameType, event: str, argument: Any) -> None:
+    """Called once, when a thread begins: hand over to the profiler that there was, if any."""
+    sys.setprofile(_profiler)
+    enter()
+    if _profiler is not None:
+        _profiler(frame, event, argument)
+
+
+threading.setprofile(_begin)
+
+
 def evaluate(*arrays: Any) -> None:
     """Compute ``arrays`` now.
 
@@ -59,8 +79,8 @@ def evaluate(*arrays: Any) -> None:
         if "There is no Stream" not in str(error):
             raise
         raise UnsupportedError(
-            "this tensor was not computed yet when it left the thread that made it, with "
-            "operations alone; read it there, x.tolist(), or make a tensor there first"
+            "this tensor was not computed yet when it left a thread that was older than the MLX "
+            "backend; load the backend first, get_backend('mlx'), or read the tensor there"
         ) from error
 
 
