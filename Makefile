@@ -38,6 +38,7 @@ bench:
 	$(PY) benchmarks/dispatch.py
 	$(PY) benchmarks/train.py
 	$(PY) benchmarks/imports.py
+	$(PY) benchmarks/report.py
 
 clean:
 	rm -rf .venv .tools .matrix .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

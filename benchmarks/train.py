@@ -189,15 +189,7 @@ def autograd_alone() -> Callable[[int], None]:
     batches = cycle(data())
     rows, count = np.arange(BATCH), [0]
 
-    def loss_fn(parameters: list[Any], x: Any, y: Any) -> Any:
-        for i in range(0, 6, 2):
-            x = anp.dot(x, parameters[i].T) + parameters[i + 1]
-            x = anp.maximum(x, 0) if i < 4 else x
-        x = x - anp.max(x, axis=1, keepdims=True)
-        log_p = x - anp.log(anp.sum(anp.exp(x), axis=1, keepdims=True))
-        return -anp.mean(log_p[rows, y])
-
-    gradients = value_and_grad(loss_fn)
+    gradients = value_and_grad(lambda p, x, y: _autograd_loss(anp, p, x, rows, y))
 
     def step() -> Any:
         loss, found = gradients(parameters, *next(batches))
@@ -211,6 +203,38 @@ def autograd_alone() -> Callable[[int], None]:
         return loss
 
     return loop(step)
+
+
+def autograd_adam() -> Callable[[int], None]:
+    """The model with autograd's own Adam, which starts its moments in float64."""
+    import autograd.numpy as anp
+    from autograd import grad
+    from autograd.misc.optimizers import adam
+
+    parameters = [a for pair in weights() for a in pair]
+    batches = data()
+    rows = np.arange(BATCH)
+
+    def loss_fn(parameters: list[Any], i: int) -> Any:
+        x, y = batches[i % POOL]
+        return _autograd_loss(anp, parameters, x, rows, y)
+
+    gradient = grad(loss_fn)
+
+    def run(n: int) -> None:
+        nonlocal parameters
+        parameters = adam(gradient, parameters, num_iters=n, step_size=1e-3)
+
+    return run
+
+
+def _autograd_loss(anp: Any, parameters: list[Any], x: Any, rows: Any, y: Any) -> Any:
+    for i in range(0, 6, 2):
+        x = anp.dot(x, parameters[i].T) + parameters[i + 1]
+        x = anp.maximum(x, 0) if i < 4 else x
+    x = x - anp.max(x, axis=1, keepdims=True)
+    log_p = x - anp.log(anp.sum(anp.exp(x), axis=1, keepdims=True))
+    return -anp.mean(log_p[rows, y])
 
 
 def by_hand() -> Callable[[int], None]:
@@ -311,6 +335,7 @@ ENGINES: dict[str, tuple[str, dict[str, Callable[[], Callable[[int], None]]]]] =
         "autograd alone",
         {
             "autograd alone": autograd_alone,
+            "autograd, its own Adam": autograd_adam,
             "by hand, in place": by_hand,
             "Ember": lambda: ember("numpy", compile=False),
         },

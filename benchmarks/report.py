@@ -1,0 +1,68 @@
+"""Write the figures of ``results/`` into the tables of ``README.md``: python benchmarks/report.py"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def dispatch(figures: Any) -> str:
+    """One table for each engine."""
+    names = ["ember function", "ember operator", "bare wrapper", "array-api-compat", "eagerpy",
+             "keras"]  # fmt: skip
+    parts = []
+    for engine, rows in figures.items():
+        body = [
+            [operation, *(row.get(name, "") for name in ["native", *names])]
+            for operation, row in rows.items()
+        ]
+        parts.append(f"**{engine}**\n\n" + table(["ns", "native call", *names], body))
+    return "\n\n".join(parts)
+
+
+def train(figures: Any) -> str:
+    """One table for all engines."""
+    rows = [
+        [engine, name, row["ms"] if row["ms"] is not None else "", row["ratio"]]
+        for engine, ways in figures.items()
+        for name, row in ways.items()
+    ]
+    return table(["engine", "way", "ms", "ratio"], rows)
+
+
+def imports(figures: Any) -> str:
+    """The times and the ratios."""
+    rows = [[name, f"{seconds:.3f} s", ""] for name, seconds in figures["seconds"].items()]
+    rows += [[name, "", value] for name, value in figures.items() if name != "seconds"]
+    return table(["", "time", "ratio"], rows)
+
+
+def main() -> None:
+    page = HERE / "README.md"
+    text = page.read_text()
+    for name, render in (("dispatch", dispatch), ("train", train), ("imports", imports)):
+        path = HERE / "results" / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text())
+            versions = ", ".join(f"{k} {v}" for k, v in found["measured on"].items())
+            block = f"{render(found['figures'])}\n\nMeasured on: {versions}."
+            text = re.sub(
+                rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", rf"\1\n{block}\n\n\2", text,
+                flags=re.DOTALL,
+            )  # fmt: skip
+    page.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
