@@ -23,14 +23,23 @@ GROUP = "ember_ml.commands"
 Register: TypeAlias = Callable[[argparse.ArgumentParser], Callable[[argparse.Namespace], int]]
 
 
-def _commands() -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+def _commands() -> dict[str, list[EntryPoint]]:
+    """The entry points by name; there should be one of each."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+        # One distribution can be seen twice (an editable install beside its source tree).
+        found.setdefault(point.name, {})[point.value, _source(point)] = point
+    return {name: list(points.values()) for name, points in found.items()}
 
 
-def _parser(commands: dict[str, EntryPoint]) -> argparse.ArgumentParser:
+def _source(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "?"
+
+
+def _parser(commands: dict[str, list[EntryPoint]]) -> argparse.ArgumentParser:
     listed = "\n".join(
-        f"  {name:<12} from {point.dist.name if point.dist else '?'}"
-        for name, point in commands.items()
+        f"  {name:<12} from {' and '.join(map(_source, points))}"
+        for name, points in commands.items()
     )
     parser = argparse.ArgumentParser(
         prog="ember",
@@ -57,15 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     parsed = parser.parse_args(given)
-    point = commands[parsed.command]
-    try:
-        register: Register = point.load()
-    except Exception as error:
-        source = point.dist.name if point.dist else "?"
-        sys.stderr.write(f"ember: the command {point.name!r} of {source} fails to load: {error}\n")
+    point, *rivals = commands[parsed.command]
+    if rivals:
+        sys.stderr.write(
+            f"ember: the command {point.name!r} is claimed by "
+            f"{' and '.join(map(_source, (point, *rivals)))}; uninstall one of them\n"
+        )
         return 1
     command = argparse.ArgumentParser(prog=f"ember {point.name}")
-    run = register(command)
+    try:
+        register: Register = point.load()
+        run = register(command)
+    except Exception as error:  # another distribution's code: it may fail in any way
+        sys.stderr.write(
+            f"ember: the command {point.name!r} of {_source(point)} fails to load: "
+            f"{type(error).__name__}: {error}\n"
+        )
+        return 1
     try:
         return run(command.parse_args(parsed.arguments))
     except EmberError as error:
