@@ -79,7 +79,9 @@ class MLXBackend(Backend):
         for d in DTYPES.values()
         if d.name not in _MISSING
     }
-    modules: tuple[ModuleType, ...] = (_elementwise, _creation, _shape, _search, _reduce, _linalg)
+    modules: tuple[ModuleType, ...] = (
+        _elementwise, _creation, _shape, _search, _reduce, _linalg, _random,
+    )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = {
         d: places for d, places in _variants().items() if d.name not in _MISSING
     }

@@ -1,4 +1,4 @@
-"""MLX's own random numbers: each draw takes a new key from the state."""
+"""The portable stream on MLX, and MLX's own random numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from ._streams import enter
+from ._streams import enter, settle
 
 
 class State:
@@ -43,3 +43,36 @@ def random_normal(
     state: State, shape: tuple[int, ...], /, *, dtype: Any, device: Any = None
 ) -> Any:
     return mx.random.normal(shape=shape, key=state.draw()).astype(dtype)
+
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_MASK = 0xFFFFFFFF
+#: Counters encrypted at a time: what the 120 steps work on stays in the cache.
+_BLOCK = 1 << 16
+
+
+def _block(key: tuple[int, int], start: int, count: int) -> Any:
+    """Threefry-2x32 of the counters from ``start``; the core's definition says more."""
+    keys = (*key, key[0] ^ key[1] ^ _PARITY)
+    index = mx.arange(count, dtype=mx.int64) + mx.array(start, mx.int64)
+    x0 = (index & _MASK).astype(mx.uint32) + keys[0]
+    x1 = (index >> 32).astype(mx.uint32) + keys[1]
+    for group in range(5):
+        for r in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = mx.bitwise_xor(mx.left_shift(x1, r) | mx.right_shift(x1, 32 - r), x0)
+        x0 = x0 + keys[(group + 1) % 3]
+        x1 = x1 + ((keys[(group + 2) % 3] + group + 1) & _MASK)
+    return mx.reshape(mx.stack([x0, x1], 1), (-1,))
+
+
+def random_words(
+    key: tuple[int, int], start: int, count: int, /, *, device: str | None = None
+) -> Any:
+    enter()
+    blocks = []
+    for first in range(start, start + max(count, 1), _BLOCK):
+        blocks.append(_block(key, first, min(_BLOCK, start + count - first)))
+        settle(blocks[-1])
+    return blocks[0] if len(blocks) == 1 else mx.concatenate(blocks)

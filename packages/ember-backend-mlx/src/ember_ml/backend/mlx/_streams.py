@@ -48,7 +48,7 @@ def enter() -> bool:
 _profiler = threading.getprofile()
 
 
-def _begin(frame: FrameType, event: str, argument: Any) -> None:
+def _begin(frame: FrameType, event: Any, argument: Any) -> None:
     """Called once, when a thread begins: hand over to the profiler that there was, if any."""
     sys.setprofile(_profiler)
     enter()
