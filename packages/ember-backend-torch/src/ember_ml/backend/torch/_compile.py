@@ -100,7 +100,7 @@ def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
         return torch._inductor.compile(graph, list(arrays))
     except Exception as error:
         warnings.warn(
-            f"PyTorch could not compile ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"PyTorch could not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
             "the function runs uncompiled, correct but slower. A C++ compiler (g++ or clang++), "
             "and triton for a GPU, are needed",
             RuntimeWarning,
