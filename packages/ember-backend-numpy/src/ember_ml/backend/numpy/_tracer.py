@@ -1,9 +1,9 @@
 """Gradients: the backend that tensors belong to while NumPy is differentiated by `autograd`.
 
 Plain calls never see autograd. While a gradient is taken, the traced tensors belong to a second
-backend whose operations are the same functions with ``autograd.numpy`` in the place of ``numpy``,
-functions of its own where autograd falls short (`_rules`), and autograd primitives with
-vector-Jacobian products of their own (`_vjps`) for those that train models.
+backend. Its operations are steps of autograd with vector-Jacobian products of their own: of
+`_vjps` for those that train models, of `_rules_...` for the others; what is left are the same
+functions as ever with ``autograd.numpy`` in the place of ``numpy``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,24 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
-from autograd.core import VJPNode, add_outgrads
 from autograd.numpy.numpy_boxes import ArrayBox
-from autograd.tracer import isbox, new_box, trace_stack
-from autograd.util import toposort
+from autograd.tracer import new_box
 
 import numpy as np
 from ember_ml.backend.protocol import Backend
 
-from . import _rules
-from ._rules import assigned, plain, primitive_with
+from . import (
+    _creation,
+    _elementwise,
+    _reduce,
+    _rules_elementwise,
+    _rules_fft,
+    _rules_linalg,
+    _rules_reduce,
+    _rules_shape,
+    _shape,
+)
+from ._tape import backward, constant, plain, primitive, root
 from ._vjps import VJPS
 
 if TYPE_CHECKING:
@@ -30,8 +38,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracer", "differentiate"]
 
+#: Their derivative is zero or there is none.
+_CONSTANT = (
+    "all", "any", "arange", "argmax", "argmin", "argsort", "ceil", "equal", "floor",
+    "floor_divide", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less",
+    "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "nextafter",
+    "nonzero", "not_equal", "round", "searchsorted", "signbit", "trunc",
+)  # fmt: skip
 
-def _traced(module: ModuleType) -> Any:
+
+def _constants(*modules: ModuleType) -> SimpleNamespace:
+    found = {name: value for module in modules for name, value in vars(module).items()}
+    return SimpleNamespace(**{name: constant(found[name]) for name in _CONSTANT})
+
+
+def _traced(module: ModuleType) -> SimpleNamespace:
     """The functions of ``module`` with ``autograd.numpy`` in the place of ``numpy``."""
     names: dict[str, Any] = {**vars(module), "np": anp}
     for name, value in vars(module).items():
@@ -42,6 +63,16 @@ def _traced(module: ModuleType) -> Any:
         elif isinstance(value, np.ufunc) or getattr(value, "__module__", None) == "numpy":
             names[name] = getattr(anp, value.__name__, value)
     return SimpleNamespace(**names)
+
+
+_FUSED = SimpleNamespace(
+    **{name: primitive(function, *products) for name, (function, products) in VJPS.items()}
+)
+_RULES: tuple[Any, ...] = (
+    _rules_elementwise, _rules_shape, _rules_reduce, _rules_linalg, _rules_fft,
+    _constants(_creation, _elementwise, _reduce, _shape),
+    _creation, _traced(_elementwise), _traced(_shape),
+)  # fmt: skip
 
 
 class Tracer(Backend):
@@ -55,23 +86,22 @@ class Tracer(Backend):
     name = "numpy"
     array_type = ArrayBox
     array_types = (np.ndarray, ArrayBox)
+    # A gradient of a gradient differentiates the products too, and those of the fused
+    # operations are written for arrays: there the composed bodies are traced instead.
+    modules = _RULES
 
-    def __init__(self, base: Backend, plain: NumpyBackend, modules: tuple[ModuleType, ...]) -> None:
+    def __init__(self, base: Backend, plain: NumpyBackend) -> None:
         self.base = base
         self.plain = plain
+        #: Of the boxes: those of a gradient within another are above the outer ones. By nesting
+        #: and not by a counter of all traces, as autograd's: threads do not disturb each other.
+        self.level: int = base.level + 1 if isinstance(base, Tracer) else 0
+        if base is plain:
+            self.modules = (_FUSED, *_RULES)
         self.dtypes = plain.dtypes
         self.capabilities = plain.capabilities
         self.scalar_left = plain.scalar_left
         self.scalar_right = plain.scalar_right
-        self.traced: list[Any] = [_rules, *(_traced(module) for module in modules)]
-        # A gradient of a gradient differentiates the products too, and those of the fused
-        # operations are written for arrays: there the composed bodies are traced instead.
-        if base is plain:
-            fused = {
-                name: primitive_with(function, *vjps) for name, (function, vjps) in VJPS.items()
-            }
-            self.traced.insert(0, SimpleNamespace(**fused))
-        self.modules = tuple(self.traced)
         for name in (
             "devices", "device_of", "engine_version", "from_python", "from_buffer", "from_dlpack",
             "to_device",
@@ -79,7 +109,7 @@ class Tracer(Backend):
             setattr(self, name, getattr(plain, name))
 
     def asnative(self, x, /):
-        return x if isbox(x) or isinstance(x, np.ndarray) else np.asarray(x)
+        return x if type(x) is ArrayBox or isinstance(x, np.ndarray) else np.asarray(x)
 
     def to_python(self, x, /):
         return plain(x).tolist()
@@ -94,60 +124,55 @@ class Tracer(Backend):
         return x[key]
 
     def setitem(self, x, key, value, /):
-        return assigned(x, key, value)
+        return _rules_shape.assigned(x, key, value)
 
     def value_and_grad(self, function, /):
-        return differentiate(function, self._inner())
-
-    def _inner(self) -> Tracer:
-        return self.plain.tracer(self)
+        return differentiate(function, self.plain.tracer(self))
 
     def vmap(self, function, /, *, in_axes, out_axes):
         return self.plain.vmap(
-            function, in_axes=in_axes, out_axes=out_axes, take=_rules.take, stack=anp.stack
+            function, in_axes=in_axes, out_axes=out_axes, take=_rules_shape.take, stack=anp.stack
         )
 
 
 def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[..., Any]:
     """`Backend.value_and_grad` by one backward pass to all the arrays at once."""
+    level = tracer.level
+
+    def lower(x: Any) -> Any:
+        while type(x) is ArrayBox and x._trace >= level:
+            x = x._value
+        return x
 
     def run(arrays: list[Any]) -> tuple[Any, list[Any], list[Any]]:
-        with trace_stack.new_trace() as trace:
-            roots = [VJPNode.new_root() for _ in arrays]
-            boxes = [new_box(x, trace, node) for x, node in zip(arrays, roots, strict=True)]
-            result, extra = function(boxes, tracer)
-
-            def lower(x: Any) -> Any:
-                return x._value if isbox(x) and x._trace == trace else x
-
-            end = result._node if isbox(result) and result._trace == trace else None
-            value, extra = lower(result), [lower(x) for x in extra]
-        found = {} if end is None else _backward(np.ones_like(plain(value)), end, roots)
-        gradients = [
-            _typed(found[node], x) if node in found else np.zeros(np.shape(x), plain(x).dtype)
-            for node, x in zip(roots, arrays, strict=True)
-        ]
-        return value, gradients, extra
+        roots = [root() for _ in arrays]
+        boxes = [new_box(x, level, node) for x, node in zip(arrays, roots, strict=True)]
+        result, extra = function(boxes, tracer)
+        while type(result) is ArrayBox and result._trace > level:
+            result = result._value  # from an inner gradient, whose tensor was kept
+        value = lower(result)
+        found: dict[Any, Any] = {}
+        if value is not result:
+            found = backward(np.ones_like(plain(value)), result._node, roots)
+        gradients: list[Any] = []
+        owners: set[int] = set()
+        for node, x in zip(roots, arrays, strict=True):
+            g = _finished(found[node], x) if node in found else np.zeros_like(plain(x))
+            if type(g) is np.ndarray and g.flags.writeable:
+                # Two arguments of a sum have one gradient, and its user may write to it.
+                owner = id(g if g.base is None else g.base)
+                if owner in owners:
+                    g, owner = g.copy(), 0
+                owners.add(owner)
+            gradients.append(g)
+        return value, gradients, [lower(x) for x in extra]
 
     return run
 
 
-def _typed(g: Any, x: Any) -> Any:
-    """``g`` in the dtype of ``x``: some of autograd's products are in double precision."""
+def _finished(g: Any, x: Any) -> Any:
+    """``g`` by ``x`` in its dtype; by a complex one the direction of steepest ascent."""
     dtype = plain(x).dtype
-    return g if g.dtype == dtype else g.astype(dtype)
-
-
-def _backward(g: Any, end: Any, roots: list[Any]) -> dict[Any, Any]:
-    """The gradients at ``roots``: autograd's backward pass, kept for several roots."""
-    gradients = {end: (g, False)}
-    wanted = set(roots)
-    found = {}
-    for node in toposort(end):
-        outgrad = gradients.pop(node)
-        if node in wanted:
-            found[node] = outgrad[0]
-            continue
-        for parent, ingrad in zip(node.parents, node.vjp(outgrad[0]), strict=True):
-            gradients[parent] = add_outgrads(gradients.get(parent), ingrad)
-    return found
+    if dtype.kind == "c":
+        g = anp.conj(g)
+    return g if g.dtype == dtype else _rules_shape.astype(g, dtype)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _fused, _reduce
+from . import _fused
 
 __all__ = ["VJPS"]
 
@@ -40,22 +40,6 @@ def _log_softmax_vjp(answer, x, *, axis=-1):
     return lambda g: g - np.exp(answer) * np.add.reduce(g, axis, keepdims=True)
 
 
-def _spread(g, shape, axis, keepdims):
-    """``g``, from a reduction over ``axis``, over the axes that went away."""
-    if axis is not None and not keepdims:
-        g = np.expand_dims(g, axis)
-    return np.broadcast_to(g, shape)
-
-
-def _sum_vjp(answer, x, *, axis=None, dtype=None, keepdims=False):
-    return lambda g: _spread(g.astype(x.dtype), x.shape, axis, keepdims)
-
-
-def _mean_vjp(answer, x, *, axis=None, keepdims=False):
-    share = x.dtype.type(answer.size / x.size) if x.size else np.nan
-    return lambda g: _spread(g * share, x.shape, axis, keepdims)
-
-
 VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     "linear": (
         _fused.linear,
@@ -66,10 +50,8 @@ VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
         ),
     ),
     "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
-    "mean": (_reduce.mean, (_mean_vjp,)),
     "relu": (_fused.relu, (lambda answer, x: lambda g: np.multiply(g, answer > 0),)),
     "sigmoid": (_fused.sigmoid, (lambda answer, x: lambda g: g * answer * (1 - answer),)),
     "softmax": (_fused.softmax, (_softmax_vjp,)),
     "softmax_cross_entropy": (_fused.softmax_cross_entropy, (_cross_entropy_vjp,)),
-    "sum": (_reduce.sum, (_sum_vjp,)),
 }

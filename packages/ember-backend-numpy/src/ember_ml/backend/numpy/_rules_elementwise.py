@@ -1,0 +1,108 @@
+"""Elementwise operations of the tracer: what autograd lacks, or has in double precision only.
+
+A product is the function that takes the gradient of the answer to that of an argument. It is
+written with traced functions, so that it can be differentiated itself. The gradient of a real
+number by a complex one is autograd's inside the tape, ``d/da - i d/db``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import autograd.numpy as anp
+
+import numpy as np
+
+from . import _elementwise
+from ._rules_shape import summed, where
+from ._tape import plain, primitive
+
+_SCALARS = (int, float, complex)
+
+# -- with two arguments, which broadcast ----------------------------------------------------------
+
+
+def _chosen_product(number):
+    """The product of the greater or the smaller: equal ones share the gradient."""
+
+    def product(answer, *pair):
+        def vjp(g):
+            x, other = plain(pair[number]), plain(pair[1 - number])
+            part = np.where(x == other, 0.5, x == plain(answer)).astype(plain(answer).dtype)
+            return summed(g * part, x)
+
+        return vjp
+
+    return product
+
+
+def _power_product(answer, x, y):
+    if y.__class__ in _SCALARS:
+        smaller = y - 1 if y else 1
+    else:
+        smaller = where(plain(y) == 0, 1, y - 1)  # the derivative is 0 there, not 0 / x
+    return lambda g: summed(g * (y * pow(x, smaller)), x)
+
+
+def _exponent_product(answer, x, y):
+    base = np.asarray(x, plain(answer).dtype) if x.__class__ in _SCALARS else x
+    return lambda g: summed(g * (answer * anp.log(where(plain(base) == 0, 1, base))), y)
+
+
+add = primitive(
+    np.add,
+    lambda answer, x, y: lambda g: summed(g, x),
+    lambda answer, x, y: lambda g: summed(g, y),
+)
+subtract = primitive(
+    np.subtract,
+    lambda answer, x, y: lambda g: summed(g, x),
+    lambda answer, x, y: lambda g: summed(-g, y),
+)
+multiply = primitive(
+    np.multiply,
+    lambda answer, x, y: lambda g: summed(g * y, x),
+    lambda answer, x, y: lambda g: summed(g * x, y),
+)
+divide = primitive(
+    np.divide,
+    lambda answer, x, y: lambda g: summed(g / y, x),
+    lambda answer, x, y: lambda g: summed(-g * answer / y, y),
+)
+pow = primitive(np.power, _power_product, _exponent_product)
+maximum = primitive(np.maximum, _chosen_product(0), _chosen_product(1))
+minimum = primitive(np.minimum, _chosen_product(0), _chosen_product(1))
+
+
+def copysign(x1, x2, /):
+    a, b = plain(x1), plain(x2)
+    if x1 is a:  # the sign alone of the second counts
+        return np.copysign(a, b)
+    turned = np.where(np.signbit(a) == np.signbit(b), 1, -1).astype(a.dtype)
+    return where(a == 0, np.copysign(a, b), x1 * turned)
+
+
+# -- with one argument ----------------------------------------------------------------------------
+
+
+def sign(x, /):
+    if plain(x).dtype.kind != "c":
+        return np.sign(plain(x))
+    size = abs(x)
+    return where(plain(size) == 0, plain(x), x / where(plain(size) == 0, 1, size))
+
+
+def _abs_product(answer, x):
+    return lambda g: g * anp.conj(sign(x))
+
+
+abs = primitive(np.abs, _abs_product)
+erf = primitive(
+    _elementwise.erf,
+    lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi) * anp.exp(-x * x)),
+)
+log10 = primitive(np.log10, lambda answer, x: lambda g: g / (x * math.log(10)))
+log2 = primitive(np.log2, lambda answer, x: lambda g: g / (x * math.log(2)))
+sqrt = primitive(np.sqrt, lambda answer, x: lambda g: g * 0.5 / answer)
+tan = primitive(np.tan, lambda answer, x: lambda g: g * (1 + answer * answer))
+tanh = primitive(np.tanh, lambda answer, x: lambda g: g * (1 - answer * answer))

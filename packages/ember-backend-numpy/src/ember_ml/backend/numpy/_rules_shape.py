@@ -1,0 +1,190 @@
+"""Conversion, shapes and places in the tracer: what autograd lacks, or has for some arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd.numpy as anp
+from autograd.extend import SparseObject, defvjp, vspace
+from autograd.extend import primitive as autograd_primitive
+from autograd.numpy.numpy_boxes import ArrayBox
+
+import numpy as np
+
+from . import _creation
+from ._tape import plain, primitive
+
+# -- conversion ---------------------------------------------------------------------------------
+
+
+def _cast_product(answer, x, dtype):
+    kept = plain(x).dtype
+
+    def product(g):
+        real = kept.kind == "f" and plain(g).dtype.kind == "c"
+        return _cast(anp.real(g) if real else g, kept)
+
+    return product
+
+
+_cast = primitive(lambda x, dtype: np.asarray(x, dtype), _cast_product)
+
+
+def astype(x, dtype, /, *, copy=True, device=None):
+    if type(x) is not ArrayBox:
+        return x.astype(dtype, copy=copy)
+    # What is no floating-point number has no derivative.
+    return _cast(x, dtype) if np.dtype(dtype).kind in "fc" else plain(x).astype(dtype)
+
+
+def copy(x, /):
+    return x if type(x) is ArrayBox else np.array(x)
+
+
+def stop_gradient(x, /):
+    return plain(x)
+
+
+def linspace(start, stop, /, num, *, dtype, device=None, endpoint=True):
+    if type(start) is not ArrayBox and type(stop) is not ArrayBox:
+        return _creation.linspace(start, stop, num, dtype=dtype, endpoint=endpoint)
+    steps = np.linspace(0, 1, num, dtype=dtype, endpoint=endpoint)
+    return astype(start * (1 - steps) + stop * steps, dtype)
+
+
+# -- shapes -------------------------------------------------------------------------------------
+
+_total = primitive(
+    lambda x, axes: np.add.reduce(x, axes, keepdims=True),
+    lambda answer, x, axes: lambda g: broadcast_to(g, np.shape(plain(x))),
+)
+_broadcast = primitive(np.broadcast_to, lambda answer, x, shape: lambda g: summed(g, x))
+
+
+def summed(g, x):
+    """``g``, summed over the axes along which ``x`` was broadcast."""
+    shape, wide = np.shape(plain(x)), np.shape(plain(g))
+    if shape == wide:
+        return g
+    extra = len(wide) - len(shape)
+    axes = tuple(i for i, n in enumerate(wide) if i < extra or shape[i - extra] != n)
+    return anp.reshape(_total(g, axes), shape)
+
+
+def broadcast_to(x, /, shape):
+    return _broadcast(x, shape)
+
+
+def _roll_product(answer, x, shift, axis):
+    back = tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
+    return lambda g: _roll(g, back, axis)
+
+
+_roll = primitive(np.roll, _roll_product)
+
+
+def roll(x, /, shift, *, axis=None):
+    return _roll(x, shift, axis)
+
+
+_where: Any = primitive(
+    np.where,
+    None,
+    lambda answer, c, x, y: lambda g: summed(_where(c, g, 0), x),
+    lambda answer, c, x, y: lambda g: summed(_where(c, 0, g), y),
+)
+
+
+def where(condition, x1, x2, /):
+    return _where(plain(condition), x1, x2)
+
+
+# -- order --------------------------------------------------------------------------------------
+
+_permuted: Any = primitive(
+    lambda x, order, axis: np.take_along_axis(x, order, axis),
+    lambda answer, x, order, axis: lambda g: _permuted(g, np.argsort(order, axis), axis),
+)
+
+
+def sort(x, /, *, axis=-1, descending=False, stable=True):
+    order = np.argsort(plain(x), axis, kind="stable")
+    return _permuted(x, np.flip(order, axis) if descending else order, axis)
+
+
+# -- places -------------------------------------------------------------------------------------
+
+
+def _spread_out(g, indices, axis, shape):
+    """Zeros of ``shape``, with the parts of ``g`` added at ``indices``."""
+    result = np.zeros(shape, g.dtype)
+    depth = np.ndim(indices)
+    parts = np.moveaxis(g, range(axis, axis + depth), range(depth))
+    np.add.at(np.moveaxis(result, axis, 0), indices, parts)
+    return result
+
+
+_taken: Any = primitive(
+    np.take,
+    lambda answer, x, indices, axis: (
+        lambda g: _put_back(g, indices, axis, np.shape(plain(x)))
+    ),
+)  # fmt: skip
+_put_back: Any = primitive(
+    _spread_out, lambda answer, g, indices, axis, shape: lambda h: _taken(h, indices, axis)
+)
+
+
+def take(x, indices, /, *, axis=None):
+    return _taken(x, plain(indices), 0 if axis is None else axis % x.ndim)
+
+
+def _is_plain(key):
+    """Whether ``x[key]`` is a view, in which every element comes once."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(part is None or isinstance(part, int | slice) or part is ... for part in parts)
+
+
+def _assigned_product(answer, x, key, value):
+    def product(g):
+        part = g[key]
+        if not _is_plain(key):  # of several values for one place the last one stays
+            place = np.full(np.shape(plain(x)), -1)
+            numbers = np.arange(np.size(plain(part))).reshape(np.shape(plain(part)))
+            place[key] = numbers
+            part = where(place[key] == numbers, part, 0)
+        return summed(part, value)
+
+    return product
+
+
+def _assign(x, key, value):
+    result = np.array(x)
+    result[key] = value
+    return result
+
+
+#: A copy of ``x`` with ``x[key] = value``.
+assigned: Any = primitive(
+    _assign,
+    lambda answer, x, key, value: lambda g: assigned(g, key, 0),
+    None,
+    _assigned_product,
+)
+
+
+@autograd_primitive
+def _put(g, key, space):
+    def add(total):
+        if _is_plain(key):
+            total[key] += g
+        else:
+            np.add.at(total, key, g)
+        return total
+
+    return SparseObject(space, add)
+
+
+# autograd's own adds slices as it adds integer arrays, at 30 times the cost
+defvjp(_put, lambda answer, g, key, space: lambda h: h[key])
+defvjp(ArrayBox.__getitem__, lambda answer, x, key: lambda g: _put(g, key, vspace(x)))
