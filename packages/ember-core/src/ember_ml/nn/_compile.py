@@ -80,7 +80,7 @@ class _Program:
         outputs = self.program(*[tensor._tensor for tensor in inputs])
         count = len(outputs) - len(self.written)
         if self.written:
-            buffers = _trees.Buffers(self.modules)
+            buffers = _trees.Buffers.of(self.modules)
             buffers.write(self.written, outputs[count:], self.backend)
         return self.result.filled(wrap_native(x, self.backend) for x in outputs[:count])
 
@@ -89,11 +89,11 @@ class _Program:
         fresh = [wrap_native(native, self.backend) for native in natives]
         source = iter(fresh)
         _, args, kwargs = self.outline.filled(source)
-        held = [owner.__dict__[name] for _, owner, name in self.places]
+        held = _trees.held_in(self.places)
         by_id = {id(old): new for old, new in zip(held, source, strict=True)}
         with _trees.replaced(self.places, by_id):
             # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers(self.modules)
+            buffers = _trees.Buffers.of(self.modules)
             try:
                 with use_backend(self.backend.name):
                     result = _trees.Leaves(self.function(*args, **kwargs))

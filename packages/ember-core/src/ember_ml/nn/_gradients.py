@@ -8,13 +8,15 @@ from typing import Any
 from ember_ml.backend.errors import ArgumentError, DTypeError, ShapeError
 from ember_ml.backend.protocol import Backend, Native
 from ember_ml.nn.modules import Module
-from ember_ml.nn.modules._state import slots
+from ember_ml.nn.modules._state import Slot, slots
 from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
 
 from . import _trees
 
 __all__ = ["grad", "value_and_grad"]
+
+_NOTHING = _trees.Leaves(())
 
 
 def value_and_grad(
@@ -52,43 +54,46 @@ def value_and_grad(
     >>> value.item(), gradient.tolist()
     (5.0, [2.0, 4.0])
     """
+    behind = _trees.module_behind(function)
 
     def run(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs(args, argnums)
-        rest = [args[i] for i in range(len(args)) if i not in inputs.targets]
-        leaves = _trees.Leaves((rest, kwargs)).values if rest or kwargs else []
-        modules = [*inputs.modules, *_trees.modules_of(leaves), *_trees.module_behind(function)]
+        rest = [x for i, x in enumerate(args) if i not in inputs.targets]
+        leaves = [leaf for x in (*rest, *kwargs.values()) for leaf in _trees.Leaves(x).values]
+        parameters, places = inputs.places, inputs.buffers
+        others = [*_trees.modules_of(leaves), *behind]
+        for module in others:
+            places = [*places, *slots(module, "_buffers")]
         backend = _trees.backend_of(
-            [*inputs.tensors, *_trees.tensors_of([*modules, *leaves])], "value_and_grad"
+            [
+                *inputs.tensors,
+                *_trees.held_in(parameters),
+                *_trees.held_in(places),
+                *_trees.tensors_of([*leaves, *behind]),
+            ],
+            "value_and_grad",
         )
-        places = [slot for module in inputs.modules for slot in slots(module, "_parameters")]
+        buffers = _trees.Buffers(places)
         written: list[int] = []
         outside: list[Any] = []  # what the trace leaves besides arrays
 
         def traced(natives: list[Native], tracer: Backend) -> tuple[Native, list[Native]]:
             fresh = [wrap_native(native, tracer) for native in natives]
-            buffers = _trees.Buffers(modules)
             try:
-                with _trees.replaced(places, inputs.parameters(fresh)), _trees.tracing(tracer):
-                    given = inputs.substituted(args, fresh)
-                    if tracer is not backend:
-                        # Brought over once, the batch need not be at each operation it meets.
-                        given = [
-                            wrap_native(x._tensor, tracer) if isinstance(x, EmberTensor) else x
-                            for x in given
-                        ]
-                    result = function(*given, **kwargs)
+                with _trees.tracing(tracer, parameters, inputs.parameters(fresh)):
+                    result = function(*inputs.substituted(args, fresh), **kwargs)
                 value, aux = _checked(result, has_aux)
-                carried = [x._tensor for x in aux.values if isinstance(x, EmberTensor)]
+                leaves = _trees.Leaves(aux) if has_aux else _NOTHING
+                carried = [x._tensor for x in leaves.values if isinstance(x, EmberTensor)]
                 written[:], values = buffers.written()
             finally:
                 buffers.restore()
-            outside[:] = [aux.outline(), buffers, len(carried)]
+            outside[:] = [leaves.outline(), len(carried)]
             return value._tensor, carried + values
 
         natives = [tensor._tensor for tensor in inputs.tensors]
         native, gradients, extra = backend.value_and_grad(traced)(natives)
-        aux, buffers, count = outside
+        aux, count = outside
         value: Any = wrap_native(native, backend)
         if has_aux:
             value = (value, aux.filled(wrap_native(x, backend) for x in extra[:count]))
@@ -103,7 +108,9 @@ class _Inputs:
 
     def __init__(self, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
         self.tensors: list[EmberTensor] = []
-        self.modules: list[Module] = []
+        #: Where Modules among the arguments have parameters and buffers.
+        self.places: list[Slot] = []
+        self.buffers: list[Slot] = []
         self.single = isinstance(argnums, int)
         #: By number of argument: its leaves, and for each leaf what is differentiated in it.
         self.targets: dict[int, tuple[_trees.Leaves, list[Any]]] = {}
@@ -128,8 +135,10 @@ class _Inputs:
     def _note(self, leaf: Any) -> Any:
         """The number of a tensor, the numbers of a Module's parameters by name, or None."""
         if isinstance(leaf, Module):
-            self.modules.append(leaf)
-            return {name: self._number(x) for name, x in _trees.trainable(leaf).items()}
+            parameters = slots(leaf, "_parameters")
+            self.places += parameters
+            self.buffers += slots(leaf, "_buffers")
+            return {name: self._number(x) for name, x in _trees.trainable(parameters).items()}
         if isinstance(leaf, EmberTensor) and leaf.dtype.kind == "float":
             self.tensors.append(leaf)
             return len(self.tensors) - 1
@@ -177,9 +186,9 @@ def _describe(leaf: Any) -> str:
     return f"a {leaf.dtype} tensor" if isinstance(leaf, EmberTensor) else f"a {type(leaf).__name__}"
 
 
-def _checked(result: Any, has_aux: bool) -> tuple[EmberTensor, _trees.Leaves]:
+def _checked(result: Any, has_aux: bool) -> tuple[EmberTensor, Any]:
     """The value to differentiate and the rest of what the function returned."""
-    value, aux = result, ()
+    value, aux = result, None
     if has_aux:
         if not isinstance(result, tuple) or len(result) != 2:
             raise ArgumentError(
@@ -200,7 +209,7 @@ def _checked(result: Any, has_aux: bool) -> tuple[EmberTensor, _trees.Leaves]:
         raise DTypeError(
             f"the function to differentiate returns a real floating-point number, not {value.dtype}"
         )
-    return value, _trees.Leaves(aux)
+    return value, aux
 
 
 def grad(

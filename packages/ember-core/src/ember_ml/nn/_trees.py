@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 
 import optree
 
@@ -21,6 +21,7 @@ __all__ = [
     "Buffers",
     "Leaves",
     "backend_of",
+    "held_in",
     "lift",
     "module_behind",
     "modules_of",
@@ -57,6 +58,8 @@ class Leaves:
 
     def outline(self) -> Leaves:
         """The same without the elements of its tensors, to be kept."""
+        if not self.values:
+            return self
         outline = Leaves(None)
         outline.values = [_TENSOR if isinstance(x, EmberTensor) else x for x in self.values]
         outline.spec = self.spec
@@ -81,23 +84,28 @@ def tensors_of(leaves: Sequence[Any]) -> list[EmberTensor]:
     """The tensors among ``leaves``, and then those of the Modules, in a fixed order."""
     found = [leaf for leaf in leaves if isinstance(leaf, EmberTensor)]
     for module in modules_of(leaves):
-        found += [
-            owner.__dict__[name] for _, owner, name in slots(module, "_parameters", "_buffers")
-        ]
+        found += held_in(slots(module, "_parameters", "_buffers"))
     return found
 
 
-def trainable(module: Module) -> dict[str, EmberTensor]:
-    """The parameters of a module that are not frozen, each once under its first name."""
+def held_in(places: Sequence[Slot]) -> list[EmberTensor]:
+    """The tensors that are in ``places`` now."""
+    return [owner.__dict__[attribute] for _, owner, attribute in places]
+
+
+def trainable(parameters: Sequence[Slot]) -> dict[str, EmberTensor]:
+    """The tensors in the places of parameters that are not frozen, each once by its first name."""
     found: dict[int, tuple[str, EmberTensor]] = {}
     frozen = set()
-    for name, owner, attribute in slots(module, "_parameters"):
+    for name, owner, attribute in parameters:
         tensor = owner.__dict__[attribute]
         if attribute in owner._frozen:
             frozen.add(id(tensor))
         elif id(tensor) not in found:
             found[id(tensor)] = (name, tensor)
-    return dict(entry for number, entry in found.items() if number not in frozen)
+    if frozen:
+        return dict(entry for number, entry in found.items() if number not in frozen)
+    return dict(found.values())
 
 
 def lift(leaves: Leaves, backend: Backend) -> None:
@@ -136,13 +144,17 @@ _tracer: ContextVar[Backend | None] = ContextVar("ember_tracer", default=None)
 
 
 @contextlib.contextmanager
-def tracing(tracer: Backend) -> Iterator[None]:
+def tracing(
+    tracer: Backend, places: Sequence[Slot], fresh: dict[int, EmberTensor]
+) -> Iterator[None]:
     """Within the block a function is differentiated, and its tensors belong to ``tracer``."""
     token = _tracer.set(tracer)
+    changed = replace(places, fresh)
     try:
         with use_backend(tracer.name):
             yield
     finally:
+        put_back(changed)
         _tracer.reset(token)
 
 
@@ -164,21 +176,36 @@ def backend_of(tensors: Sequence[EmberTensor], what: str) -> Backend:
 # -- what modules hold meanwhile ------------------------------------------------------------
 
 
+Changed: TypeAlias = list[tuple[dict[str, Any], str, EmberTensor]]
+
+
+def replace(places: Sequence[Slot], fresh: dict[int, EmberTensor]) -> Changed:
+    """Put ``fresh[id(tensor)]`` in the place of each tensor, until `put_back`."""
+    changed: Changed = []
+    for _, owner, attribute in places:
+        attributes = owner.__dict__
+        tensor = attributes[attribute]
+        new = fresh.get(id(tensor))
+        if new is not None:
+            attributes[attribute] = new
+            changed.append((attributes, attribute, tensor))
+    return changed
+
+
+def put_back(changed: Changed) -> None:
+    """Undo `replace`."""
+    for attributes, attribute, tensor in changed:
+        attributes[attribute] = tensor
+
+
 @contextlib.contextmanager
 def replaced(places: Sequence[Slot], fresh: dict[int, EmberTensor]) -> Iterator[None]:
     """Within the block, ``places`` hold ``fresh[id(tensor)]`` instead of their tensors."""
-    changed: list[tuple[dict[str, Any], str, EmberTensor]] = []
+    changed = replace(places, fresh)
     try:
-        for _, owner, name in places:
-            attributes = owner.__dict__
-            tensor = attributes[name]
-            if id(tensor) in fresh:
-                attributes[name] = fresh[id(tensor)]
-                changed.append((attributes, name, tensor))
         yield
     finally:
-        for attributes, name, tensor in changed:
-            attributes[name] = tensor
+        put_back(changed)
 
 
 class Buffers:
@@ -188,10 +215,14 @@ class Buffers:
     that is a tracer; afterwards the module is to hold the ordinary value.
     """
 
-    def __init__(self, modules: Sequence[Module]) -> None:
-        self.slots = [slot for module in modules for slot in slots(module, "_buffers")]
-        tensors = [owner.__dict__[name] for _, owner, name in self.slots]
-        self.before = [(tensor, tensor._tensor, tensor._backend) for tensor in tensors]
+    def __init__(self, places: Sequence[Slot]) -> None:
+        self.slots = places
+        self.before = [(x, x._tensor, x._backend) for x in held_in(places)]
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Buffers:
+        """The buffers of ``modules``."""
+        return cls([slot for module in modules for slot in slots(module, "_buffers")])
 
     def written(self) -> tuple[list[int], list[Native]]:
         """The buffers that differ from before, by number, and their native values."""

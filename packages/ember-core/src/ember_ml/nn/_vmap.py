@@ -65,7 +65,7 @@ def vmap(
         def mapped(*natives: Native) -> list[Native]:
             source = iter([wrap_native(native, backend) for native in natives])
             given = [outline.filled(source) for outline in outlines]
-            buffers = _trees.Buffers(modules)
+            buffers = _trees.Buffers.of(modules)
             try:
                 with use_backend(backend.name):
                     leaves = _trees.Leaves(function(*given))

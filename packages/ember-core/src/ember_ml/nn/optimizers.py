@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from ember_ml.backend.errors import CheckpointError, InvalidValueError, ShapeError
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
+from ember_ml.nn.modules._state import slots
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype, copy, zeros_like
 from ember_ml.nn.tensor._updates import adam_update, sgd_update
 
@@ -62,7 +63,7 @@ class Optimizer:
                 has another shape; nothing has been changed.
             ShapeError: a gradient has not the shape of its parameter; nothing has been changed.
         """
-        parameters = trainable(model)
+        parameters = trainable(slots(model, "_parameters"))
         given = _matched(parameters, gradients)
         kept = [self.kept(name, parameter) for name, parameter in parameters.items()]
         self.step += 1
@@ -77,10 +78,8 @@ class Optimizer:
         state = self.state.get(name)
         if state is None:
             state = self.state[name] = tuple(zeros_like(parameter) for _ in self.slots)
-        for tensor in state:
-            if tensor._backend is not parameter._backend or tensor.shape != parameter.shape:
-                state = self.state[name] = tuple(_follow(name, x, parameter) for x in state)
-                break
+        if not all(_alike(tensor, parameter) for tensor in state):
+            state = self.state[name] = tuple(_follow(name, x, parameter) for x in state)
         return state
 
     @property
@@ -151,6 +150,11 @@ class Optimizer:
         self.state = {n: tuple(found[s] for s in self.slots) for n, found in kept.items()}
 
 
+def _alike(x: EmberTensor, parameter: EmberTensor) -> bool:
+    """Whether backend, dtype and shape are those of ``parameter``, asked for at each step."""
+    return x._backend is parameter._backend and x._tensor.shape == parameter._tensor.shape
+
+
 def _follow(name: str, kept: EmberTensor, parameter: EmberTensor) -> EmberTensor:
     """``kept`` for a parameter that has moved, or for which it was loaded."""
     if kept.shape != parameter.shape:
@@ -175,6 +179,9 @@ def _matched(
     found = []
     for name, parameter in parameters.items():
         gradient = gradients[name]
+        if isinstance(gradient, EmberTensor) and _alike(gradient, parameter):
+            found.append(gradient)
+            continue
         if not isinstance(gradient, EmberTensor):
             with use_backend(parameter.backend):
                 gradient = asarray(gradient)

@@ -108,7 +108,7 @@ class _Program:
         self.step = step
         self.outline = leaves.outline()
         self.backend = backend
-        parameters = _trees.trainable(step.model)
+        parameters = _trees.trainable(slots(step.model, "_parameters"))
         self.bounds: list[Bound] = list(dict.fromkeys(x._backend for x in parameters.values()))
         count = len(parameters) * (1 + len(step.optimizer.slots))
         self.program = backend.compile(self._flat, donate=range(count))
@@ -116,7 +116,7 @@ class _Program:
 
     def _tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
         """The trainable parameters, and the other tensors of the model."""
-        parameters = _trees.trainable(self.step.model)
+        parameters = _trees.trainable(slots(self.step.model, "_parameters"))
         known = {id(tensor) for tensor in parameters.values()}
         others = [x for x in _trees.tensors_of([self.step.model]) if id(x) not in known]
         return parameters, others
@@ -134,7 +134,7 @@ class _Program:
             tensor._tensor = native
         loss, *written = outputs[len(state) :]
         if self.written:
-            _trees.Buffers([self.step.model]).write(self.written, written, backend)
+            _trees.Buffers.of([self.step.model]).write(self.written, written, backend)
         return wrap_native(loss, backend)
 
     def _numbers(self, state: list[EmberTensor]) -> list[Native]:
@@ -160,7 +160,7 @@ class _Program:
         places = slots(model, "_parameters", "_buffers")
         with _trees.replaced(places, fresh), use_backend(self.backend.name):
             # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers([model])
+            buffers = _trees.Buffers.of([model])
             try:
                 loss, gradients = self.step._gradients(model, *batch)
                 self.written, written = buffers.written()
