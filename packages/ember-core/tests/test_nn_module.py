@@ -1,8 +1,10 @@
 """Modules. Names, order and texts are those of ``torch.nn`` for the same model."""
 
 import copy
+import gc
 import os
 import pickle
+import weakref
 from collections import OrderedDict
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import torch
 
 from ember_ml import nn
-from ember_ml.backend.errors import ArgumentError, EmberError, TensorIndexError
+from ember_ml.backend.errors import ArgumentError, DTypeError, EmberError, TensorIndexError
 from ember_ml.nn import tensor as et
 from ember_ml.nn.modules import _state
 
@@ -252,6 +254,26 @@ def test_to_dtype_converts_what_is_floating():
     assert weight.tolist() == expected
 
 
+@pytest.mark.parametrize("dtype", ["int64", "complex64", "bool"])
+def test_to_other_dtypes_is_refused(dtype):
+    model = nn.Linear(2, 2)
+    with pytest.raises(DTypeError, match=f"floating dtypes only, not {dtype}"):
+        model.to(dtype=dtype)
+    assert model.weight.dtype is et.float32
+
+
+@pytest.mark.parametrize("value", [[1, 2], [True], [1j]])
+def test_what_is_not_floating_cannot_be_trained(value):
+    with pytest.raises(DTypeError, match="only a floating-point tensor can be trained"):
+        nn.Parameter(value)
+    model = nn.Module()
+    model.codes = nn.Parameter(value, requires_grad=False)
+    model.w = nn.Parameter([1.0])
+    model.requires_grad_()
+    assert list(model.state_dict()) == ["codes", "w"]
+    assert list(nn.grad(lambda m: m.w.sum())(model)) == ["w"]
+
+
 def test_to_device_keeps_all_where_they_are():
     model = nn.Linear(2, 2)
     device = model.weight.device
@@ -375,6 +397,38 @@ def test_deepcopy_and_pickle_are_independent():
         twin.first.weight[0] = 100.0
         twin.mean[0] = 1.0
         assert model(x).tolist() == expected
+
+
+def test_a_model_is_gone_with_its_last_user():
+    model = Block()
+    model.state_dict()
+    optimizer = nn.optimizers.Adam()
+    optimizer.update(model, nn.grad(lambda m: m(et.ones((1, 3))).sum())(model))
+    gone = [weakref.ref(module) for module in model.modules()]
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        del model
+        assert [reference() for reference in gone] == [None] * len(gone)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def test_changes_of_structure_are_seen_at_once():
+    model = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1)))
+    assert len(list(model.parameters())) == 4
+    model[1][0].bias = None
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "1.0.weight"]
+    model[1].append(nn.Linear(1, 1, bias=False))
+    assert list(model.state_dict())[-1] == "1.1.weight"
+    model[1][0].bias = nn.Parameter([1.0])
+    assert "1.0.bias" in model.state_dict()
+    model[1] = nn.ReLU()
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    twin = copy.copy(model)
+    twin.extra = nn.Linear(1, 1)
+    assert "extra.weight" in twin.state_dict()
 
 
 def test_sequential():

@@ -233,6 +233,29 @@ def test_python_control_flow():
     assert nn.grad(f)(et.ones(3)).tolist() == [1.0, 10.0, 1.0]
 
 
+def test_a_model_that_is_frozen_as_a_whole():
+    model = Quadratic().requires_grad_(False)
+    value, grads = nn.value_and_grad(lambda m, x: m(x))(model, et.asarray([1.0, 3.0]))
+    assert (value.item(), grads) == (22.0, {})
+    nn.optimizers.AdamW().update(model, grads)
+    for compile in (False, True):
+        step = nn.train_step(model, lambda m, x: m(x), nn.optimizers.AdamW(), compile=compile)
+        assert step(et.asarray([1.0, 3.0])).item() == 22.0
+    assert model.w.tolist() == [1.0, 2.0]
+
+
+def test_transforms_keep_name_and_documentation():
+    def energy(x, y):
+        """Of a state."""
+        return et.sum(x * y)
+
+    for transform in (nn.grad, nn.value_and_grad, nn.vmap, nn.compile):
+        assert transform(energy).__name__ == "energy"
+        assert transform(energy).__doc__ == "Of a state."
+    model = Quadratic()
+    assert not vars(nn.compile(model)).keys() & vars(model).keys()
+
+
 # -- gradients within gradients ------------------------------------------------------------------
 
 

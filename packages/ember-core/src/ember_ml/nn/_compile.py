@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -44,6 +45,7 @@ def compile(function: Callable[..., Any], /) -> Callable[..., Any]:
     # A Module's tensors are inputs of the program, not part of it.
     bound = _trees.module_behind(function)
 
+    @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
         leaves = _trees.Leaves((bound, args, kwargs))
         backend = _trees.backend_of(_trees.tensors_of(leaves.values), "compile")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,6 +57,7 @@ def value_and_grad(
     """
     behind = _trees.module_behind(function)
 
+    @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs(args, argnums)
         rest = [x for i, x in enumerate(args) if i not in inputs.targets]
@@ -230,6 +232,7 @@ def grad(
     """
     both = value_and_grad(function, argnums=argnums, has_aux=has_aux)
 
+    @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients

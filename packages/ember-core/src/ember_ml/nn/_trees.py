@@ -101,7 +101,7 @@ def trainable(parameters: Sequence[Slot]) -> dict[str, EmberTensor]:
         tensor = owner.__dict__[attribute]
         if attribute in owner._frozen:
             frozen.add(id(tensor))
-        elif id(tensor) not in found:
+        elif id(tensor) not in found and tensor._backend.dtype.kind == "float":
             found[id(tensor)] = (name, tensor)
     if frozen:
         return dict(entry for number, entry in found.items() if number not in frozen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ def vmap(
     [2.0, 2.0, 2.0]
     """
 
+    @functools.wraps(function, updated=())
     def run(*args: Any) -> Any:
         each = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(args)
         if len(each) != len(args):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from ember_ml.backend.dtypes import DTypeLike
-from ember_ml.backend.errors import ArgumentError, EmberError
+from ember_ml.backend.errors import ArgumentError, DTypeError, EmberError
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
 
 from . import _state
@@ -25,6 +25,9 @@ class Parameter:
         data: the initial value.
         requires_grad: False for a frozen one; see `Module.requires_grad_`.
 
+    Raises:
+        DTypeError: it is to be trained, and is not floating.
+
     >>> from ember_ml import nn
     >>> class Scale(nn.Module):
     ...     def __init__(self):
@@ -41,6 +44,11 @@ class Parameter:
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         # A copy: optimizers write into the parameter's memory.
         self.data: EmberTensor = asarray(data, copy=True)
+        if requires_grad and self.data.dtype.kind != "float":
+            raise DTypeError(
+                f"only a floating-point tensor can be trained, not {self.data.dtype}; convert it, "
+                "et.asarray(x, dtype=et.float32), or freeze it, requires_grad=False"
+            )
         self.requires_grad = requires_grad
 
 
@@ -250,7 +258,11 @@ class Module:
         return self
 
     def to(self, device: str | None = None, *, dtype: DTypeLike | None = None) -> Self:
-        """Move parameters and buffers to ``device``, and floating ones to ``dtype``, in place."""
+        """Move parameters and buffers to ``device``, and floating ones to ``dtype``, in place.
+
+        Raises:
+            DTypeError: ``dtype`` is not floating.
+        """
         _state.replace(self, lambda x: _state.moved(x, device, dtype))
         return self
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
-from ember_ml.backend.errors import CheckpointError, EmberError
+from ember_ml.backend.errors import CheckpointError, DTypeError, EmberError
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype
+from ember_ml.nn.tensor._careful import as_dtype
 
 if TYPE_CHECKING:
     from ._module import Module
@@ -42,16 +43,17 @@ def restructured() -> None:
     _structure = object()
 
 
-def _kept(module: Module, key: Hashable, make: Callable[[], Any]) -> Any:
-    """What ``make`` gives, kept with the module while no structure changes.
+def _kept(module: Module, key: Hashable, make: Callable[[], list[Any]]) -> list[Any]:
+    """What ``make`` finds below ``module``, kept with it while no structure changes.
 
-    Transforms ask at each call, and the answers hardly ever change. They are for the module
-    itself and not for a copy of it, which has the same attributes.
+    Transforms ask at each call, and the answers hardly ever change. The module itself is not to
+    be in them: it would then outlive its last user until the garbage collector comes by. They
+    are for this module and not for a copy of it, which has the same attributes.
     """
     structure, owner, found = module.__dict__.get("_kept", (None, None, None))
-    if structure is not _structure or owner is not module:
+    if structure is not _structure or owner != id(module):
         found = {}
-        module.__dict__["_kept"] = (_structure, module, found)
+        module.__dict__["_kept"] = (_structure, id(module), found)
     if key not in found:
         found[key] = make()
     return found[key]
@@ -63,38 +65,40 @@ def walk(module: Module, *, repeat: bool = False) -> list[tuple[str, Module]]:
     Args:
         repeat: whether a module comes again for each place that it is in.
     """
-    found: list[tuple[str, Module]] = _kept(module, ("walk", repeat), lambda: _walk(module, repeat))
-    return found
+    return [("", module), *_below(module, repeat)]
 
 
-def _walk(module: Module, repeat: bool) -> list[tuple[str, Module]]:
-    found: list[tuple[str, Module]] = []
-    seen: set[int] = set()
+def _below(module: Module, repeat: bool) -> list[tuple[str, Module]]:
+    def make() -> list[tuple[str, Module]]:
+        found: list[tuple[str, Module]] = []
+        _descend("", module, None if repeat else {id(module)}, found)
+        return found
 
-    def visit(prefix: str, module: Module) -> None:
-        if not repeat:
-            if id(module) in seen:
-                return
-            seen.add(id(module))
-        found.append((prefix, module))
-        for name in module._modules:
-            child = module.__dict__[name]
-            if child is not None:
-                visit(f"{prefix}{name}.", child)
+    return _kept(module, repeat, make)
 
-    visit("", module)
-    return found
+
+def _descend(
+    prefix: str, module: Module, seen: set[int] | None, found: list[tuple[str, Module]]
+) -> None:
+    for name in module._modules:
+        child = module.__dict__[name]
+        if child is None or (seen is not None and id(child) in seen):
+            continue
+        if seen is not None:
+            seen.add(id(child))
+        found.append((f"{prefix}{name}.", child))
+        _descend(f"{prefix}{name}.", child, seen, found)
 
 
 def slots(module: Module, *tables: str, repeat: bool = False) -> list[Slot]:
     """The places of parameters (``"_parameters"``) and of buffers (``"_buffers"``)."""
-    found: list[Slot] = _kept(module, (tables, repeat), lambda: _slots(module, tables, repeat))
-    return found
+    below = _kept(module, (tables, repeat), lambda: _places(_below(module, repeat), tables))
+    return [*_places([("", module)], tables), *below]
 
 
-def _slots(module: Module, tables: tuple[str, ...], repeat: bool) -> list[Slot]:
+def _places(modules: list[tuple[str, Module]], tables: tuple[str, ...]) -> list[Slot]:
     found = []
-    for prefix, owner in walk(module, repeat=repeat):
+    for prefix, owner in modules:
         attributes = owner.__dict__
         for table in tables:
             for name in attributes[table]:
@@ -157,6 +161,8 @@ def _like(value: TensorLike, target: EmberTensor) -> EmberTensor:
     if not isinstance(value, EmberTensor):
         with use_backend(target.backend):
             value = asarray(value)
+    if value.dtype.kind == "complex" and target.dtype.kind != "complex":
+        raise DTypeError(f"{value.dtype}, where {target.dtype} is due")
     # Converted first: the other engine may lack the dtype.
     value = astype(value, target.dtype, copy=False).to_backend(target.backend)
     # A copy: training writes into a parameter's memory.
@@ -172,5 +178,7 @@ def replace(module: Module, change: Callable[[EmberTensor], EmberTensor]) -> Non
 
 def moved(x: EmberTensor, device: str | None, dtype: DTypeLike | None) -> EmberTensor:
     """``x`` on ``device``; converted to ``dtype`` if it is floating."""
-    wanted: Any = dtype if x.dtype.kind == "float" else None
-    return asarray(x, dtype=wanted, device=device)
+    wanted = None if dtype is None else as_dtype(dtype, x._backend.backend)
+    if wanted is not None and wanted.kind != "float":
+        raise DTypeError(f"a module is moved to floating dtypes only, not {wanted}")
+    return asarray(x, dtype=wanted if x.dtype.kind == "float" else None, device=device)
