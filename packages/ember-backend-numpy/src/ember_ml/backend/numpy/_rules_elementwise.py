@@ -38,10 +38,11 @@ def _chosen_product(number):
 
 def _power_product(answer, x, y):
     if y.__class__ in _SCALARS:
-        smaller = y - 1 if y else 1
+        power = pow(x, y - 1 if y else 1)
     else:
-        smaller = where(plain(y) == 0, 1, y - 1)  # the derivative is 0 there, not 0 / x
-    return lambda g: summed(g * (y * pow(x, smaller)), x)
+        # with an exponent of 0 the derivative is 0 at 0 too
+        power = pow(where((plain(x) == 0) & (plain(y) == 0), 1, x), y - 1)
+    return lambda g: summed(g * (y * power), x)
 
 
 def _exponent_product(answer, x, y):

@@ -11,7 +11,6 @@ from autograd.numpy.numpy_boxes import ArrayBox
 
 import numpy as np
 
-from . import _creation
 from ._tape import plain, primitive
 
 # -- conversion ---------------------------------------------------------------------------------
@@ -43,13 +42,6 @@ def copy(x, /):
 
 def stop_gradient(x, /):
     return plain(x)
-
-
-def linspace(start, stop, /, num, *, dtype, device=None, endpoint=True):
-    if type(start) is not ArrayBox and type(stop) is not ArrayBox:
-        return _creation.linspace(start, stop, num, dtype=dtype, endpoint=endpoint)
-    steps = np.linspace(0, 1, num, dtype=dtype, endpoint=endpoint)
-    return astype(start * (1 - steps) + stop * steps, dtype)
 
 
 # -- shapes -------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ __all__ = ["Tracer", "differentiate"]
 
 #: Their derivative is zero or there is none.
 _CONSTANT = (
-    "all", "any", "arange", "argmax", "argmin", "argsort", "ceil", "equal", "floor",
+    "all", "any", "argmax", "argmin", "argsort", "ceil", "equal", "floor",
     "floor_divide", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less",
     "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "nextafter",
     "nonzero", "not_equal", "round", "searchsorted", "signbit", "trunc",
@@ -70,7 +70,7 @@ _FUSED = SimpleNamespace(
 )
 _RULES: tuple[Any, ...] = (
     _rules_elementwise, _rules_shape, _rules_reduce, _rules_linalg, _rules_fft,
-    _constants(_creation, _elementwise, _reduce, _shape),
+    _constants(_elementwise, _reduce, _shape),
     _creation, _traced(_elementwise), _traced(_shape),
 )  # fmt: skip
 
