@@ -1,0 +1,110 @@
+"""Overrides against the composed operations that they stand for."""
+
+import numpy as np
+import pytest
+
+from ember_ml.backend.operations import OPERATIONS
+from ember_ml.backend.registry import bounds, get_backend
+from ember_ml.nn import tensor as et
+from ember_ml.nn.tensor._operation import compose
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape).astype("f4")
+
+
+ROWS = normal(4, 5) * 3
+CASES = {
+    "matrix_transpose": [([normal(2, 3)], {}), ([normal(2, 3, 4)], {})],
+    "take": [([normal(3, 4), np.array([2, -1])], {"axis": 0}), ([normal(4), np.array([1])], {}),
+             ([normal(3, 4), np.array([0, 0])], {"axis": -1})],
+    "reciprocal": [([ROWS], {})],
+    "square": [([ROWS], {}), ([RNG.integers(-5, 5, 4)], {})],
+    "relu": [([ROWS], {})],
+    "sigmoid": [([ROWS * 10], {})],
+    "softmax": [([ROWS], {}), ([ROWS * 100], {"axis": 0}), ([normal(2, 3, 4)], {"axis": 1})],
+    "log_softmax": [([ROWS], {}), ([ROWS * 100], {"axis": 0})],
+    "linear": [([normal(*s, 5), normal(3, 5), normal(3)], {}) for s in [(), (4,), (2, 3), (0,)]],
+    "softmax_cross_entropy": [([ROWS, np.array([0, 4, 2, 2])], {}),
+                              ([normal(2, 3, 4), RNG.integers(0, 4, (2, 3))], {})],
+    "sgd_update": [
+        ([normal(7), normal(7), normal(7), 0.1],
+         {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n})
+        for m, d, w, n in [(0.0, 0.0, 0.0, False), (0.9, 0.0, 0.0, False), (0.9, 0.5, 0.01, False),
+                           (0.9, 0.0, 0.01, True), (0.0, 0.0, 0.1, False)]
+    ],
+    "adam_update": [
+        ([normal(*shape), normal(*shape), normal(*shape), normal(*shape) ** 2, 0.01, 0.3, shrink],
+         {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8})
+        for shape, shrink in [((7,), 1.0), ((3, 4), 0.99), ((), 1.0), ((200, 200), 0.9)]
+    ],
+}  # fmt: skip
+
+
+def overridden():
+    backend = get_backend("numpy")
+    places = (backend, *backend.modules)
+    return {
+        key for key, operation in OPERATIONS.items()
+        if not operation.primitive and any(hasattr(place, key) for place in places)
+    }  # fmt: skip
+
+
+def test_every_override_is_compared():
+    assert overridden() - {"empty"} <= set(CASES)
+
+
+def copied(arguments):
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_override_and_definition_agree(key):
+    backend = get_backend("numpy")
+    bound = bounds(backend)[et.float32]
+    definition = compose(OPERATIONS[key], bound.siblings)
+    override = next(
+        getattr(place, key) for place in (backend, *backend.modules) if hasattr(place, key)
+    )
+    for arguments, options in CASES[key]:
+        ours = override(*copied(arguments), **options)
+        theirs = definition(*copied(arguments), **options)
+        if isinstance(ours, np.ndarray | np.generic):
+            ours, theirs = [ours], [theirs]
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.dtype == b.dtype
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def test_adam_works_in_place_on_any_layout():
+    backend = get_backend("numpy")
+    override = next(p.adam_update for p in backend.modules if hasattr(p, "adam_update"))
+    options = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
+    plain = [normal(6, 4) for _ in range(3)] + [normal(6, 4) ** 2]
+    expected = override(*copied(plain), 0.01, 0.3, 1.0, **options)
+    turned = [np.asfortranarray(a) for a in plain]
+    fixed = copied(plain)
+    fixed[0].flags.writeable = False
+    for arguments in (turned, fixed):
+        got = override(*arguments, 0.01, 0.3, 1.0, **options)
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    x = plain[0].copy()
+    assert override(x, *copied(plain[1:]), 0.01, 0.3, 1.0, **options)[0] is x
+
+
+def test_activations_leave_their_operands_alone():
+    for name in ("relu", "sigmoid", "softmax", "log_softmax", "square", "reciprocal"):
+        x = normal(3, 4)
+        before = x.copy()
+        bound = bounds(get_backend("numpy"))[et.float32]
+        getattr(bound, name)(x)
+        np.testing.assert_array_equal(x, before)
+    x, weight, bias = normal(2, 3), normal(4, 3), normal(4)
+    before = copied([x, weight, bias])
+    et.linear(*map(et.asarray, (x, weight, bias)))
+    for a, b in zip((x, weight, bias), before, strict=True):
+        np.testing.assert_array_equal(a, b)
