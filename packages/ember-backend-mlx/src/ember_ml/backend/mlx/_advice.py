@@ -6,6 +6,7 @@ import sys
 
 from ._streams import DEVICES
 
+_MAPS = "/proc/self/maps"
 _FAST = ("openblas", "libmkl", "blis", "libarmpl", "nvpl_blas")
 
 
@@ -13,7 +14,7 @@ def advice() -> str | None:
     """The wheel for Linux multiplies matrices with the reference BLAS."""
     if not sys.platform.startswith("linux") or DEVICES[0] != "cpu":
         return None
-    with open("/proc/self/maps") as maps:
+    with open(_MAPS) as maps:
         mapped = maps.read()
     # NumPy and SciPy bring an OpenBLAS whose functions have names of their own.
     names = [line.rpartition("/")[2].lower() for line in mapped.splitlines()]
@@ -21,6 +22,5 @@ def advice() -> str | None:
         return None
     return (
         "MLX multiplies matrices here with the slow reference BLAS: install OpenBLAS "
-        "(apt install libopenblas0) and start Python with "
-        "LD_PRELOAD=libopenblas.so.0"
+        "(apt install libopenblas0) and start Python with LD_PRELOAD=libopenblas.so.0"
     )

@@ -52,7 +52,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         if dtype.kind == "signed":
             found[dtype] = (_signed, _integers)
         elif dtype.kind in ("bool", "unsigned"):
-            found[dtype] = (_integers,)
+            found[dtype] = (_integers.UINT64, _integers) if dtype.bits == 64 else (_integers,)
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from ._elementwise import sign as sign
+from ._elementwise import copysign
 
 _TERMS = 140
 
@@ -45,7 +45,7 @@ def _erf(x: Any) -> Any:
     for n in range(_TERMS, 0, -1):
         total = 1 + total * square / (2 * n + 1)
     size = mx.where(a < 6, 2 / math.sqrt(math.pi) * a * _exp(-a * a) * total, 1.0)
-    return mx.where(mx.isnan(x), x, mx.where(x < 0, -size, size))
+    return mx.where(mx.isnan(x), x, copysign(size, x))
 
 
 exp: Callable[[Any], Any] = _differentiable(_exp, lambda x, y: y)

@@ -114,7 +114,8 @@ def hypot(x1: Any, x2: Any, /) -> Any:
 def remainder(x1: Any, x2: Any, /) -> Any:
     rest = mx.remainder(x1, x2)
     # MLX loses the sign of a zero.
-    return mx.where(mx.equal(rest, 0), mx.where(mx.less(x2, 0), -0.0, 0.0), rest)
+    size = mx.abs(rest)
+    return mx.where(mx.equal(rest, 0), mx.where(mx.less(x2, 0), -size, size), rest)
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Any:

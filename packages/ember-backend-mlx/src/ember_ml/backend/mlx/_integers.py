@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
 
-from . import _reduce
+from . import _elementwise, _reduce
 
 #: Narrow dtypes are added up in 64 bits.
 _WIDE = {
@@ -34,6 +36,35 @@ def cumprod(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
 
 floor_divide = mx.floor_divide
 remainder = mx.remainder
+
+
+def bitwise_left_shift(x1: Any, x2: Any, /) -> Any:
+    # The processor counts places modulo the width.
+    return mx.where(x2 < 8 * x1.itemsize, mx.left_shift(x1, x2), 0)
+
+
+def bitwise_right_shift(x1: Any, x2: Any, /) -> Any:
+    if x1.dtype in (mx.uint8, mx.uint16, mx.uint32, mx.uint64):
+        return mx.where(x2 < 8 * x1.itemsize, mx.right_shift(x1, x2), 0)
+    return mx.right_shift(x1, mx.minimum(x2, 8 * x1.itemsize - 1))
+
+
+def _lifting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` for uint64: MLX takes Python integers of 63 bits."""
+
+    def call(*operands: Any) -> Any:
+        return function(
+            *(
+                mx.array(x - 2**64, mx.int64).astype(mx.uint64)
+                if x.__class__ is int and x >= 2**63
+                else x
+                for x in operands
+            )
+        )
+
+    return call
+
+
 sign = mx.sign
 
 #: Products held at a time.
@@ -57,3 +88,11 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     return product[..., 0] if x1.ndim == x2.ndim == 1 else (
         product[..., 0, :] if x1.ndim == 1 else product
     )  # fmt: skip
+
+
+UINT64: Any = SimpleNamespace(
+    **{
+        name: _lifting(globals().get(name, getattr(_elementwise, name)))
+        for name in _elementwise.SCALAR
+    }
+)

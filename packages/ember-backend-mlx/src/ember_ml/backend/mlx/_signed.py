@@ -10,17 +10,21 @@ from typing import Any
 import mlx.core as mx
 
 
-def _divisor(x1: Any, x2: Any) -> Any:
+def _operands(x1: Any, x2: Any) -> tuple[Any, Any, Any]:
+    """Both as arrays, the second without -1, and where it was."""
     if not isinstance(x2, mx.array):
         x2 = mx.array(x2, x1.dtype)
-    return mx.where(x2 == -1, 1, x2), x2 == -1
+    elif not isinstance(x1, mx.array):
+        x1 = mx.array(x1, x2.dtype)
+    negated = x2 == -1
+    return x1, mx.where(negated, 1, x2), negated
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Any:
-    divisor, negated = _divisor(x1, x2)
-    return mx.where(negated, mx.negative(x1), mx.floor_divide(x1, divisor))
+    x1, x2, negated = _operands(x1, x2)
+    return mx.where(negated, -x1, mx.floor_divide(x1, x2))
 
 
 def remainder(x1: Any, x2: Any, /) -> Any:
-    divisor, negated = _divisor(x1, x2)
-    return mx.where(negated, 0, mx.remainder(x1, divisor))
+    x1, x2, negated = _operands(x1, x2)
+    return mx.where(negated, 0, mx.remainder(x1, x2))

@@ -1,0 +1,127 @@
+"""Tensors that cross threads, evaluated or not."""
+
+from __future__ import annotations
+
+import cProfile
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ember_ml import nn
+from ember_ml.nn import tensor as et
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_lazy_tensors_go_into_threads_and_come_back() -> None:
+    x = et.ones((8, 8)) * 2.0
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda i: et.sum((x @ x) * float(i)), range(32)))
+    assert [r.item() for r in results] == [float(64 * 32 * i) for i in range(32)]
+
+
+def test_one_lazy_tensor_read_by_many_threads() -> None:
+    x = et.ones((16, 16))
+    for _ in range(50):
+        x = x @ x / 16.0 + 0.0
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: et.sum(x).item(), range(32))) == {256.0}
+
+
+def test_transforms_in_threads() -> None:
+    x = et.asarray([1.0, 2.0])
+    square = nn.compile(lambda z: et.sum(z * z * x))
+
+    def work(i: int) -> tuple[list[float], float]:
+        z = x * float(i)
+        return nn.grad(lambda z: et.sum(z * z))(z).tolist(), square(z).item()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(work, range(16)))
+    assert found == [([2.0 * i, 4.0 * i], float(9 * i * i)) for i in range(16)]
+
+
+def test_a_profiler_in_a_thread_goes_on_working() -> None:
+    seen = []
+
+    def work() -> None:
+        profile = cProfile.Profile()
+        profile.runcall(et.ones, 3)
+        seen.append(len(profile.getstats()))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen[0] > 1
+
+
+def test_the_profiler_that_was_there_is_called() -> None:
+    program = (
+        "import threading\n"
+        "calls = []\n"
+        "threading.setprofile(lambda frame, event, argument: calls.append(event))\n"
+        "from ember_ml.backend.registry import get_backend\n"
+        "get_backend('mlx')\n"
+        "thread = threading.Thread(target=lambda: max(1, 2))\n"
+        "thread.start(); thread.join()\n"
+        "print('call' in calls, 'c_call' in calls)\n"
+    )
+    assert run(program) == "True True"
+
+
+def test_first_use_from_several_threads() -> None:
+    program = (
+        "import threading\n"
+        "from ember_ml.backend.registry import use_backend\n"
+        "from ember_ml.nn import tensor as et\n"
+        "found = []\n"
+        "def work():\n"
+        "    with use_backend('mlx'):\n"
+        "        found.append(et.asarray([1.0, 2.0]) @ et.ones(2))\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print([x.item() for x in found])\n"
+    )
+    assert run(program) == str([3.0] * 8)
+
+
+def test_a_thread_older_than_the_backend_is_told_what_to_do() -> None:
+    program = (
+        "import threading\n"
+        "ready, made = threading.Event(), threading.Event()\n"
+        "box = {}\n"
+        "def work():\n"
+        "    ready.wait()\n"
+        "    box['y'] = box['x'] * 2.0\n"
+        "    made.set()\n"
+        "    ready.clear()\n"
+        "thread = threading.Thread(target=work); thread.start()\n"
+        "from ember_ml.backend.registry import set_backend\n"
+        "from ember_ml.nn import tensor as et\n"
+        "set_backend('mlx')\n"
+        "box['x'] = et.ones(3)\n"
+        "ready.set(); made.wait(); thread.join()\n"
+        "try: box['y'].tolist()\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    text = run(program)
+    assert text.startswith("UnsupportedError")
+    assert "get_backend('mlx')" in text
+
+
+@pytest.mark.parametrize("function", [lambda x: x[1:], lambda x: x * 2.0, lambda x: -x])
+def test_the_first_operation_of_a_thread_may_be_any(function: object) -> None:
+    x, box = et.asarray([1.0, 2.0]), []
+    thread = threading.Thread(target=lambda: box.append(function(x)))  # type: ignore[operator]
+    thread.start()
+    thread.join()
+    assert len(box[0].tolist()) in (1, 2)
