@@ -169,19 +169,16 @@ class _Inputs:
     def gradients(self, fresh: list[EmberTensor]) -> Any:
         """``fresh`` in the structure of the arguments."""
         parts = [
-            leaves.rebuild(
-                [
-                    {name: fresh[i] for name, i in note.items()}
-                    if isinstance(note, dict)
-                    else None
-                    if note is None
-                    else fresh[note]
-                    for note in notes
-                ]
-            )
+            leaves.rebuild([_noted(note, fresh) for note in notes])
             for leaves, notes in self.targets.values()
         ]
         return parts[0] if self.single else tuple(parts)
+
+
+def _noted(note: Any, fresh: list[EmberTensor]) -> Any:
+    if isinstance(note, dict):
+        return {name: fresh[number] for name, number in note.items()}
+    return None if note is None else fresh[note]
 
 
 def _describe(leaf: Any) -> str:
