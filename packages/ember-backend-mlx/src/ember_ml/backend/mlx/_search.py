@@ -14,6 +14,7 @@ import mlx.core as mx
 from ._streams import enter, evaluate, settle
 
 _SLICE = 2**31 - 1
+_SHORT = 512
 
 
 def checked(index: Any, size: int, axis: int) -> Any:
@@ -22,12 +23,17 @@ def checked(index: Any, size: int, axis: int) -> Any:
     Raises:
         IndexError: an element is out of range for ``axis`` of ``size``.
     """
-    index = mx.stop_gradient(index)
-    if index.size and settle(low := mx.min(index), high := mx.max(index)):
-        for value in (low.item(), high.item()):
+    if not index.size:
+        return index
+    # Two reductions cost more than a short list.
+    short = index.ndim == 1 and index.size <= _SHORT
+    seen = (index,) if short else (mx.min(index), mx.max(index))
+    if settle(*seen):
+        found = index.tolist() if short else [x.item() for x in seen]
+        for value in (min(found), max(found)):
             if not -size <= value < size:
                 raise IndexError(f"index {value} is out of range for axis {axis} of size {size}")
-    return index
+    return mx.stop_gradient(index)
 
 
 def _bound(value: int | None) -> int | None:
