@@ -81,9 +81,12 @@ def value_and_grad(
 
         def traced(natives: list[Native], tracer: Backend) -> tuple[Native, list[Native]]:
             fresh = [wrap_native(native, tracer) for native in natives]
+            given = inputs.substituted(args, fresh)
+            if tracer is not backend:
+                given = [_joined(x, backend, tracer) for x in given]
             try:
                 with _trees.tracing(tracer, parameters, inputs.parameters(fresh)):
-                    result = function(*inputs.substituted(args, fresh), **kwargs)
+                    result = function(*given, **kwargs)
                 value, aux = _checked(result, has_aux)
                 leaves = _trees.Leaves(aux) if has_aux else _NOTHING
                 carried = [x._tensor for x in leaves.values if isinstance(x, EmberTensor)]
@@ -103,6 +106,13 @@ def value_and_grad(
         return value, inputs.gradients([wrap_native(x, backend) for x in gradients])
 
     return run
+
+
+def _joined(x: Any, backend: Backend, tracer: Backend) -> Any:
+    """An argument that is not differentiated, where operations need not convert it each time."""
+    if x.__class__ is EmberTensor and x._backend.backend is backend:
+        return wrap_native(x._tensor, tracer)
+    return x
 
 
 class _Inputs:
