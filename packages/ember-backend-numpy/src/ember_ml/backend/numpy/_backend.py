@@ -21,7 +21,7 @@ __all__ = ["NumpyBackend"]
 _SCALAR = frozenset(
     name for name, value in vars(_elementwise).items()
     if isinstance(value, np.ufunc) and value.nin == 2
-) | {"floor_divide", "where"}  # fmt: skip
+) | {"floor_divide", "remainder", "where"}  # fmt: skip
 
 
 class NumpyBackend(Backend):

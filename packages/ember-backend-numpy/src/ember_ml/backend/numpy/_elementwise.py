@@ -57,7 +57,6 @@ not_equal = np.not_equal
 pow = np.power
 real = np.real
 reciprocal = np.reciprocal
-remainder = np.remainder
 round = np.round
 sign = np.sign
 signbit = np.signbit
@@ -89,8 +88,21 @@ def expm1(x, /):
         return np.where(np.abs(a) < 1, near, np.exp(x) - 1)
 
 
+def _by_zero(x1, x2):
+    """NumPy warns of an integer divided by zero, and gives zero."""
+    if getattr(x1, "dtype", None) is None:
+        x1 = x2
+    return {"divide": "warn"} if x1.dtype.kind == "f" else {"divide": "raise"}
+
+
+def remainder(x1, x2, /):
+    with np.errstate(**_by_zero(x1, x2)):
+        return np.remainder(x1, x2)
+
+
 def floor_divide(x1, x2, /):
-    whole = np.floor_divide(x1, x2)
+    with np.errstate(**_by_zero(x1, x2)):
+        whole = np.floor_divide(x1, x2)
     if whole.dtype.kind != "f":
         return whole
     # NumPy makes NaN and -1 where the standard has infinities and -0.

@@ -8,9 +8,12 @@ import numpy as np
 
 _add = np.add.reduce
 _maximum = np.maximum.reduce
+_LEAST = -np.inf
 
 
 def linear(x, weight, bias, /):
+    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+        raise ValueError("the bias does not fit the weight")
     y = np.matmul(x, weight.T)
     y += bias
     return y
@@ -25,7 +28,7 @@ _LARGEST = {2: 11.0, 4: 88.0, 8: 709.0}
 
 
 def sigmoid(x, /):
-    y = np.negative(x)
+    y = np.asarray(np.negative(x))
     np.minimum(y, _LARGEST[x.itemsize], out=y)
     np.exp(y, out=y)
     y += 1
@@ -34,13 +37,13 @@ def sigmoid(x, /):
 
 
 def log_softmax(x, /, *, axis=-1):
-    y = x - _maximum(x, axis, keepdims=True)
+    y = x - _maximum(x, axis, keepdims=True, initial=_LEAST)
     y -= np.log(_add(np.exp(y), axis, keepdims=True))
     return y
 
 
 def softmax(x, /, *, axis=-1):
-    y = x - _maximum(x, axis, keepdims=True)
+    y = x - _maximum(x, axis, keepdims=True, initial=_LEAST)
     np.exp(y, out=y)
     y /= _add(y, axis, keepdims=True)
     return y

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import autograd.numpy as anp
-from autograd.extend import SparseObject, defvjp, vspace
-from autograd.extend import primitive as autograd_primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 
 import numpy as np
 
-from ._tape import plain, primitive
+from ._tape import is_view, plain, primitive
 
 # -- conversion ---------------------------------------------------------------------------------
 
@@ -30,14 +28,14 @@ _cast = primitive(lambda x, dtype: np.asarray(x, dtype), _cast_product)
 
 
 def astype(x, dtype, /, *, copy=True, device=None):
-    if type(x) is not ArrayBox:
+    if not isinstance(x, ArrayBox):
         return x.astype(dtype, copy=copy)
     # What is no floating-point number has no derivative.
     return _cast(x, dtype) if np.dtype(dtype).kind in "fc" else plain(x).astype(dtype)
 
 
 def copy(x, /):
-    return x if type(x) is ArrayBox else np.array(x)
+    return x if isinstance(x, ArrayBox) else np.array(x)
 
 
 def stop_gradient(x, /):
@@ -131,16 +129,10 @@ def take(x, indices, /, *, axis=None):
     return _taken(x, plain(indices), 0 if axis is None else axis % x.ndim)
 
 
-def _is_plain(key):
-    """Whether ``x[key]`` is a view, in which every element comes once."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(part is None or isinstance(part, int | slice) or part is ... for part in parts)
-
-
 def _assigned_product(answer, x, key, value):
     def product(g):
         part = g[key]
-        if not _is_plain(key):  # of several values for one place the last one stays
+        if not is_view(key):  # of several values for one place the last one stays
             place = np.full(np.shape(plain(x)), -1)
             numbers = np.arange(np.size(plain(part))).reshape(np.shape(plain(part)))
             place[key] = numbers
@@ -163,20 +155,3 @@ assigned: Any = primitive(
     None,
     _assigned_product,
 )
-
-
-@autograd_primitive
-def _put(g, key, space):
-    def add(total):
-        if _is_plain(key):
-            total[key] += g
-        else:
-            np.add.at(total, key, g)
-        return total
-
-    return SparseObject(space, add)
-
-
-# autograd's own adds slices as it adds integer arrays, at 30 times the cost
-defvjp(_put, lambda answer, g, key, space: lambda h: h[key])
-defvjp(ArrayBox.__getitem__, lambda answer, x, key: lambda g: _put(g, key, vspace(x)))

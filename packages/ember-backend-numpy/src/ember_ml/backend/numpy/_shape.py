@@ -51,9 +51,10 @@ def roll(x, /, shift, *, axis=None):
 
 def take(x, indices, /, *, axis=None):
     if axis is None:
-        if x.ndim > 1:
+        if x.ndim != 1:
             raise ValueError("axis is needed")
         axis = 0
+    np_axis(axis, x.ndim)
     return np.take(x, indices, axis)
 
 
@@ -86,6 +87,7 @@ def sort(x, /, *, axis=-1, descending=False, stable=True):
 
 def argsort(x, /, *, axis=-1, descending=False, stable=True):
     kind: Any = "stable" if stable else None
+    np_axis(axis, x.ndim)
     if not descending:
         return np.argsort(x, axis=axis, kind=kind)
     # Backwards in and backwards out, so that equal elements keep their order.

@@ -10,16 +10,59 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.core import VJPNode, add_outgrads, sparse_object_types
+from autograd.extend import SparseObject, VSpace, defvjp, vspace
+from autograd.extend import primitive as autograd_primitive
 from autograd.numpy.numpy_boxes import ArrayBox
-from autograd.tracer import new_box
 from autograd.util import toposort
 
-__all__ = ["backward", "constant", "plain", "primitive", "primitive_many", "root"]
+import numpy as np
+
+__all__ = [
+    "Traced",
+    "backward",
+    "constant",
+    "is_view",
+    "plain",
+    "primitive",
+    "primitive_many",
+    "root",
+]
+
+
+class Traced(ArrayBox):  # type: ignore[misc]
+    """A box whose attributes and slices do not go through autograd.
+
+    Its steps do: they take these for their own, and give ordinary boxes.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        return _part(self, key)
+
+    @property
+    def shape(self) -> Any:
+        return self._value.shape
+
+    @property
+    def ndim(self) -> Any:
+        return self._value.ndim
+
+    @property
+    def size(self) -> Any:
+        return self._value.size
+
+    @property
+    def dtype(self) -> Any:
+        return self._value.dtype
+
+
+Traced.register(Traced)
 
 
 def plain(x: Any) -> Any:
     """The array in any number of autograd's boxes."""
-    while type(x) is ArrayBox:
+    while isinstance(x, ArrayBox):
         x = x._value
     return x
 
@@ -51,24 +94,25 @@ def primitive(function: Callable[..., Any], *products: Callable[..., Any] | None
     def traced(*arguments: Any, **options: Any) -> Any:
         trace = -1
         for x in arguments:
-            if type(x) is ArrayBox and x._trace > trace:
+            if isinstance(x, ArrayBox) and x._trace > trace:
                 trace = x._trace
         if trace < 0:
             return function(*arguments, **options)
         values, parents, chosen = list(arguments), [], []
         for i, x in enumerate(arguments):
-            if type(x) is ArrayBox and x._trace == trace:
+            if isinstance(x, ArrayBox) and x._trace == trace:
                 values[i] = x._value
                 parents.append(x._node)
                 chosen.append(products[i])
-        answer = traced(*values, **options)
+        # what is in a box of the lowest level is an array
+        answer = traced(*values, **options) if trace else function(*values, **options)
         vjps = [product(answer, *values, **options) for product in chosen]  # type: ignore[misc]
-        return new_box(answer, trace, _node(parents, lambda g: [vjp(g) for vjp in vjps]))
+        return Traced(answer, trace, _node(parents, lambda g: [vjp(g) for vjp in vjps]))
 
     return traced
 
 
-def _part(i: int) -> Callable[[Any], Sequence[Any]]:
+def _number(i: int) -> Callable[[Any], Sequence[Any]]:
     return lambda g: [{i: g}]
 
 
@@ -81,15 +125,15 @@ def primitive_many(function: Callable[..., Any], product: Callable[..., Any]) ->
     """
 
     def traced(x: Any, **options: Any) -> Any:
-        if type(x) is not ArrayBox:
+        if not isinstance(x, ArrayBox):
             return function(x, **options)
         answers = traced(x._value, **options)
         vjp = product(answers, x._value, **options)
         numbers = range(len(answers))
         whole = _node([x._node], lambda g: [vjp(*[g.get(i) for i in numbers])])
-        nodes = [_node([whole], _part(i)) for i in numbers]
+        nodes = [_node([whole], _number(i)) for i in numbers]
         return tuple(
-            new_box(answer, x._trace, node) for answer, node in zip(answers, nodes, strict=True)
+            Traced(answer, x._trace, node) for answer, node in zip(answers, nodes, strict=True)
         )
 
     return traced
@@ -118,3 +162,32 @@ def backward(g: Any, end: Any, roots: Sequence[Any]) -> dict[Any, Any]:
 def root() -> Any:
     """The node of an input."""
     return _node((), lambda g: ())
+
+
+# -- parts of an array ------------------------------------------------------------------------------
+
+
+def is_view(key: Any) -> bool:
+    """Whether ``x[key]`` is a view, in which every element comes once."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(part is None or isinstance(part, int | slice) or part is ... for part in parts)
+
+
+@autograd_primitive
+def _put(g: Any, key: Any, space: VSpace) -> SparseObject:
+    """Zeros with ``g`` at ``key``, to be added to what there is without being made."""
+
+    def add(total: Any) -> Any:
+        if is_view(key):
+            total[key] += g
+        else:
+            np.add.at(total, key, g)
+        return total
+
+    return SparseObject(space, add)
+
+
+defvjp(_put, lambda answer, g, key, space: lambda h: h[key])
+_part = primitive(
+    lambda x, key: x[key], lambda answer, x, key: lambda g: _put(g, key, vspace(x)), None
+)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 from autograd.numpy.numpy_boxes import ArrayBox
-from autograd.tracer import new_box
 
 import numpy as np
 from ember_ml.backend.protocol import Backend
@@ -30,7 +29,7 @@ from . import (
     _rules_shape,
     _shape,
 )
-from ._tape import backward, constant, plain, primitive, root
+from ._tape import Traced, backward, constant, plain, primitive, root
 from ._vjps import VJPS
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Tracer(Backend):
     """
 
     name = "numpy"
-    array_type = ArrayBox
+    array_type = Traced
     array_types = (np.ndarray, ArrayBox)
     # A gradient of a gradient differentiates the products too, and those of the fused
     # operations are written for arrays: there the composed bodies are traced instead.
@@ -109,7 +108,9 @@ class Tracer(Backend):
             setattr(self, name, getattr(plain, name))
 
     def asnative(self, x, /):
-        return x if type(x) is ArrayBox or isinstance(x, np.ndarray) else np.asarray(x)
+        if isinstance(x, ArrayBox):
+            return Traced(x._value, x._trace, x._node)
+        return x if isinstance(x, np.ndarray) else np.asarray(x)
 
     def to_python(self, x, /):
         return plain(x).tolist()
@@ -140,15 +141,15 @@ def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[...,
     level = tracer.level
 
     def lower(x: Any) -> Any:
-        while type(x) is ArrayBox and x._trace >= level:
+        while isinstance(x, ArrayBox) and x._trace >= level:
             x = x._value
         return x
 
     def run(arrays: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         roots = [root() for _ in arrays]
-        boxes = [new_box(x, level, node) for x, node in zip(arrays, roots, strict=True)]
+        boxes = [Traced(x, level, node) for x, node in zip(arrays, roots, strict=True)]
         result, extra = function(boxes, tracer)
-        while type(result) is ArrayBox and result._trace > level:
+        while isinstance(result, ArrayBox) and result._trace > level:
             result = result._value  # from an inner gradient, whose tensor was kept
         value = lower(result)
         found: dict[Any, Any] = {}
