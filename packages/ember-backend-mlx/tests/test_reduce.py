@@ -69,6 +69,14 @@ def test_the_extreme_of_nothing_is_an_error() -> None:
             function(x, axis=0)
 
 
+def test_softmax_of_nothing() -> None:
+    x = et.zeros((0, 3))
+    assert et.logsumexp(x, axis=0).tolist() == [-float("inf")] * 3
+    assert et.logsumexp(x).item() == -float("inf")
+    assert et.softmax(x).shape == et.log_softmax(x, axis=0).shape == (0, 3)
+    assert et.softmax_cross_entropy(x, et.zeros((0,), dtype=et.int64)).shape == (0,)
+
+
 def test_sums_in_a_given_dtype() -> None:
     x = et.asarray([100, 100], dtype="int8")
     assert (et.sum(x).item(), et.sum(x).dtype) == (200, et.int64)

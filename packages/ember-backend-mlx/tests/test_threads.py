@@ -8,9 +8,11 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from ember_ml import nn
+from ember_ml.backend.registry import current_backend
 from ember_ml.nn import tensor as et
 
 
@@ -34,6 +36,14 @@ def test_one_lazy_tensor_read_by_many_threads() -> None:
         x = x @ x / 16.0 + 0.0
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(lambda _: et.sum(x).item(), range(32))) == {256.0}
+
+
+def test_waiting_for_values() -> None:
+    backend = current_backend()
+    x, y = et.ones((3,)) + 1.0, et.zeros((2,))
+    backend.synchronize()
+    backend.synchronize(x.native, y.native)
+    assert np.array(x.native, copy=False).tolist() == [2.0, 2.0, 2.0]
 
 
 def test_transforms_in_threads() -> None:

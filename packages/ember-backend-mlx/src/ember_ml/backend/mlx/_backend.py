@@ -66,6 +66,12 @@ class MLXBackend(Backend):
     MLX's memory is unified: an array is on no device, and tensors report the default one.
     Assignment to elements makes a new array, so that no other tensor and no native array that
     the tensor was made of changes with it.
+
+    >>> from ember_ml.backend.registry import use_backend
+    >>> from ember_ml.nn import tensor as et
+    >>> with use_backend("mlx"):
+    ...     (et.asarray([1.0, 2.0]) * 2.0).native
+    array([2, 4], dtype=float32)
     """
 
     name = "mlx"

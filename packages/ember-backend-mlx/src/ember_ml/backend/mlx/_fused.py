@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from . import _reduce
 from ._search import checked
 
 
@@ -32,7 +33,7 @@ def softplus(x: Any, /) -> Any:
 def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     if x.size:
         return mx.logsumexp(x, axis, keepdims)
-    return mx.log(mx.sum(mx.exp(x), axis, keepdims))
+    return mx.log(_reduce.sum(x, axis=axis, keepdims=keepdims))
 
 
 def softmax(x: Any, /, *, axis: int = -1) -> Any:
