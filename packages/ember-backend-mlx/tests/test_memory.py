@@ -139,3 +139,19 @@ def test_neither_numpy_nor_torch_is_imported() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_without_numpy_there_is_no_array_of_it() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['numpy'] = None\n"
+        "from ember_ml.backend.registry import set_backend\n"
+        "from ember_ml.nn import tensor as et\n"
+        "set_backend('mlx')\n"
+        "try: et.ones(3).numpy()\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("UnsupportedError x.numpy() needs NumPy: pip install numpy")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -151,14 +150,13 @@ class MLXBackend(Backend):
     def to_numpy(self, x: Native, /) -> Any:
         if x.dtype == mx.bfloat16:
             raise UnsupportedError("NumPy has no bfloat16; x.astype(et.float32).numpy() has")
+        evaluate(x)
         try:
-            numpy = importlib.import_module("numpy")
-        except ImportError as error:
+            found = x.__array__()
+        except TypeError as error:
             raise UnsupportedError(
                 "x.numpy() needs NumPy: pip install numpy; x.tolist() does without"
             ) from error
-        evaluate(x)
-        found = numpy.array(x, copy=False)
         # The memory is the tensor's, which takes no notice of writing.
         found.flags.writeable = False
         return found
