@@ -21,6 +21,7 @@ __all__ = [
     "Buffers",
     "Leaves",
     "backend_of",
+    "in_gradient",
     "held_in",
     "lift",
     "module_behind",
@@ -156,6 +157,11 @@ def tracing(
     finally:
         put_back(changed)
         _tracer.reset(token)
+
+
+def in_gradient() -> bool:
+    """Whether a gradient is being taken around this call."""
+    return _tracer.get() is not None
 
 
 def backend_of(tensors: Sequence[EmberTensor], what: str) -> Backend:

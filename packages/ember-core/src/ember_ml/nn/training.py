@@ -9,7 +9,7 @@ from ember_ml.backend._bound import Bound
 from ember_ml.backend.protocol import Backend, Native
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
-from ember_ml.nn.modules._state import slots
+from ember_ml.nn.modules._state import slots, structure
 from ember_ml.nn.optimizers import Optimizer
 from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
@@ -67,6 +67,7 @@ class TrainStep:
         self.compile = compile
         self._gradients = value_and_grad(loss_fn)
         self._programs: dict[Hashable, _Program] = {}
+        self._ready: _Ready | None = None
 
     def __call__(self, *batch: Any) -> EmberTensor:
         """Take a step on ``batch``; gives the loss before it."""
@@ -82,6 +83,9 @@ class TrainStep:
             raise
 
     def _compiled(self, batch: tuple[Any, ...]) -> EmberTensor:
+        ready = self._ready
+        if ready is not None and ready.fits(batch, self.optimizer):
+            return ready.program(ready.parameters, ready.others, list(batch))
         leaves = _trees.Leaves((self.model, *batch))
         backend = _trees.backend_of(_trees.tensors_of(leaves.values), "train_step")
         _trees.lift(leaves, backend)
@@ -93,7 +97,45 @@ class TrainStep:
         program = self._programs.get(key)
         if program is None:
             program = self._programs[key] = _Program(self, leaves, backend)
-        return program([x for x in leaves.values if isinstance(x, EmberTensor)])
+        parameters, others = program.tensors()
+        if all(isinstance(x, EmberTensor) for x in batch):
+            self._ready = _Ready(program, parameters, others, batch, self.optimizer)
+        return program(parameters, others, [x for x in leaves.values if isinstance(x, EmberTensor)])
+
+
+class _Ready:
+    """The program of the last step, and what must be as it was for the next step to use it.
+
+    Working out the program afresh takes about as long as a small model's step.
+    """
+
+    def __init__(
+        self,
+        program: _Program,
+        parameters: dict[str, EmberTensor],
+        others: list[EmberTensor],
+        batch: tuple[EmberTensor, ...],
+        optimizer: Optimizer,
+    ) -> None:
+        self.program = program
+        self.parameters = parameters
+        self.others = others
+        self.structure = structure()
+        self.batch = [(x._backend, x._tensor.shape) for x in batch]
+        self.optimizer = optimizer, optimizer.fixed()
+
+    def fits(self, batch: tuple[Any, ...], optimizer: Optimizer) -> bool:
+        """Whether a step on ``batch`` can use the program."""
+        return (
+            self.structure is structure()
+            and not _trees.in_gradient()
+            and (optimizer, optimizer.fixed()) == self.optimizer
+            and len(batch) == len(self.batch)
+            and all(
+                x.__class__ is EmberTensor and x._backend is bound and x._tensor.shape == shape
+                for x, (bound, shape) in zip(batch, self.batch, strict=True)
+            )
+        )
 
 
 class _Program:
@@ -114,16 +156,20 @@ class _Program:
         self.program = backend.compile(self._flat, donate=range(count))
         self.written: list[int] = []
 
-    def _tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
+    def tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
         """The trainable parameters, and the other tensors of the model."""
         parameters = _trees.trainable(slots(self.step.model, "_parameters"))
         known = {id(tensor) for tensor in parameters.values()}
         others = [x for x in _trees.tensors_of([self.step.model]) if id(x) not in known]
         return parameters, others
 
-    def __call__(self, batch: list[EmberTensor]) -> EmberTensor:
+    def __call__(
+        self,
+        parameters: dict[str, EmberTensor],
+        others: list[EmberTensor],
+        batch: list[EmberTensor],
+    ) -> EmberTensor:
         optimizer, backend = self.step.optimizer, self.backend
-        parameters, others = self._tensors()
         state = list(parameters.values())
         for name, tensor in parameters.items():
             state += optimizer.kept(name, tensor)
@@ -150,7 +196,7 @@ class _Program:
         """The step over native arrays, as the engine traces it."""
         optimizer, model = self.step.optimizer, self.step.model
         source = iter([wrap_native(native, self.backend) for native in natives])
-        old, others = self._tensors()
+        old, others = self.tensors()
         parameters = {name: next(source) for name in old}
         kept = {name: tuple(next(source) for _ in optimizer.slots) for name in old}
         fresh = {id(old[name]): parameter for name, parameter in parameters.items()}

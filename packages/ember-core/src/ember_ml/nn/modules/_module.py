@@ -103,7 +103,7 @@ class Module:
                 f"not {type(value).__name__} (to make it something else, delete it first)"
             )
         else:
-            if (value is None or self.__dict__.get(name) is None) and self._kind(name):
+            if name == "training" or self._kind(name):
                 _state.restructured()
             self.__dict__[name] = value
 
@@ -253,6 +253,7 @@ class Module:
         `nn.grad` gives no gradient for a frozen one and optimizers leave it as it is. A shared
         parameter is frozen if it is in one of its places.
         """
+        _state.restructured()
         for module in self.modules():
             module._frozen = set() if requires_grad else set(module._parameters)
         return self

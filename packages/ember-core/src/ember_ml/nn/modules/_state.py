@@ -23,6 +23,7 @@ __all__ = [
     "restructured",
     "slots",
     "state_dict",
+    "structure",
     "walk",
 ]
 
@@ -33,12 +34,18 @@ TABLES = ("_parameters", "_buffers", "_modules")
 Slot: TypeAlias = "tuple[str, Module, str]"
 
 
-#: Another object whenever a parameter, buffer or module comes or goes, anywhere.
+#: Another object whenever, in any module, a parameter, buffer or module comes or goes or is
+#: replaced, is frozen or moved, or the mode of training changes.
 _structure = object()
 
 
+def structure() -> object:
+    """What stays the same object while no module anywhere changes in more than tensors' values."""
+    return _structure
+
+
 def restructured() -> None:
-    """Say that a parameter, buffer or module has come or gone."""
+    """Say that a module has changed in more than the values of its tensors."""
     global _structure
     _structure = object()
 
@@ -171,6 +178,7 @@ def _like(value: TensorLike, target: EmberTensor) -> EmberTensor:
 
 def replace(module: Module, change: Callable[[EmberTensor], EmberTensor]) -> None:
     """Give every parameter and buffer the value ``change`` makes of it, all or none."""
+    restructured()
     tensors = list(distinct(module, "_parameters", "_buffers").values())
     for tensor, fresh in zip(tensors, [change(tensor) for tensor in tensors], strict=True):
         tensor._tensor, tensor._backend = fresh._tensor, fresh._backend
