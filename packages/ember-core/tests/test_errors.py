@@ -132,6 +132,21 @@ MISTAKES = {
         r"linear: x of shape \(5, 4\) and a weight of shape \(3, 5\), where", True),
     "linear: bias": (lambda: et.linear(f(5, 4), f(3, 4), f(2)), ShapeError,
         r"linear: a bias of shape \(2,\), where \(3,\) is due", True),
+    "concat: numbers of dimensions": (lambda: et.concat([et.zeros(0), f(2, 2)]), ShapeError,
+        r"concat: shapes \(0,\) and \(2, 2\) differ beside axis 0", True),
+    "matrix_transpose of a number": (lambda: f().mT, ShapeError, r"at least two.*\(\)", True),
+    "linear: no matrix": (lambda: et.linear(f(2), f(2), f()), ShapeError, r"linear: ", None),
+    "tril": (lambda: et.tril(f(2)), ShapeError, r"tril: needs matrices .* not shape \(2,\)|trian",
+        None),
+    "searchsorted": (lambda: et.searchsorted(f(2, 2), f(2)), ShapeError,
+        r"searchsorted.* needs a sorted vector, not shape \(2, 2\)|needs a vector", None),
+    "take of a number": (lambda: et.take(f(), et.asarray([0]), axis=0), ShapeError, r"take: needs at least one dimension|take: axis 0 is out of range for 0 dimensions", None),
+    "take_along_axis: axes": (lambda: et.take_along_axis(f(2, 2), n(2), axis=0), ShapeError,
+        r"indices of shape \(2,\) for a tensor of shape \(2, 2\): as many axes are due", None),
+    "take_along_axis: range": (lambda: et.take_along_axis(f(2), et.asarray([2]), axis=0),
+        TensorIndexError, r"take_along_axis", None),
+    "solve: rows": (lambda: linalg.solve(f(2, 2), f(3, 2)), ShapeError,
+        r"linalg\.solve: matrices \(2, 2\) and a right side \(3, 2\): 2 rows are due", True),
     "split": (lambda: et.split(f(5), 2), ShapeError,
         r"split: size 5 of axis 0 is not 2 equal parts", False),
     "a ragged list": (lambda: et.asarray([[1, 2], [3]]), ShapeError,
@@ -236,3 +251,21 @@ def test_an_error_within_a_composed_operation_is_not_wrapped_twice(backend):
     with pytest.raises(EmberError) as caught:
         et.var(et.ones(2), axis=4)
     assert str(caught.value).count("axis 4") == 1
+
+
+@pytest.mark.parametrize("name", ["sort", "argsort", "softmax", "log_softmax", "cumulative_sum"])
+def test_a_number_has_no_axis(backend, name):
+    with pytest.raises(ShapeError):
+        getattr(et, name)(et.asarray(2.0))
+
+
+def test_a_singular_matrix_is_not_a_matter_of_shapes(backend):
+    with pytest.raises(InvalidValueError, match=r"linalg\.solve\(x1: float32 \(2, 2\), x2"):
+        linalg.solve(f(2, 2), f(2, 3))
+
+
+def test_labels_are_classes(backend):
+    logits = et.asarray([[1.0, 2.0], [3.0, 4.0]])
+    for labels in ([0, 2], [0, 100]):
+        with pytest.raises(TensorIndexError, match="softmax_cross_entropy"):
+            et.softmax_cross_entropy(logits, et.asarray(labels))

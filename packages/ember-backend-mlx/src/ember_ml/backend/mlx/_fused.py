@@ -49,6 +49,8 @@ def log_softmax(x: Any, /, *, axis: int = -1) -> Any:
 
 
 def linear(x: Any, weight: Any, bias: Any, /) -> Any:
+    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+        raise ValueError("the bias does not fit the weight")
     return mx.addmm(bias, x, weight.T)
 
 

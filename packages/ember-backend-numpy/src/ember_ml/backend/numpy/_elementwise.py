@@ -88,23 +88,21 @@ def expm1(x, /):
         return np.where(np.abs(a) < 1, near, np.exp(x) - 1)
 
 
-def _by_zero(x1, x2):
-    """NumPy warns of an integer divided by zero, and gives zero."""
-    if getattr(x1, "dtype", None) is None:
-        x1 = x2
-    return {"divide": "warn"} if x1.dtype.kind == "f" else {"divide": "raise"}
+def _integers(x1, x2):
+    return (x1 if hasattr(x1, "dtype") else x2).dtype.kind in "iu"
 
 
 def remainder(x1, x2, /):
-    with np.errstate(**_by_zero(x1, x2)):
+    if not _integers(x1, x2):
+        return np.remainder(x1, x2)
+    with np.errstate(divide="raise"):  # or it would warn and give zero
         return np.remainder(x1, x2)
 
 
 def floor_divide(x1, x2, /):
-    with np.errstate(**_by_zero(x1, x2)):
-        whole = np.floor_divide(x1, x2)
-    if whole.dtype.kind != "f":
-        return whole
+    if _integers(x1, x2):
+        with np.errstate(divide="raise"):
+            return np.floor_divide(x1, x2)
     # NumPy makes NaN and -1 where the standard has infinities and -0.
     endless = np.logical_or(np.isinf(x1), np.isinf(x2))
-    return np.where(endless, np.floor(np.divide(x1, x2)), whole)
+    return np.where(endless, np.floor(np.divide(x1, x2)), np.floor_divide(x1, x2))

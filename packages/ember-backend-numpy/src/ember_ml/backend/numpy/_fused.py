@@ -8,6 +8,7 @@ import numpy as np
 
 _add = np.add.reduce
 _maximum = np.maximum.reduce
+_minimum = np.minimum.reduce
 _LEAST = -np.inf
 
 
@@ -37,12 +38,14 @@ def sigmoid(x, /):
 
 
 def log_softmax(x, /, *, axis=-1):
+    x.shape[axis]  # a reduction would take the axis of a number
     y = x - _maximum(x, axis, keepdims=True, initial=_LEAST)
     y -= np.log(_add(np.exp(y), axis, keepdims=True))
     return y
 
 
 def softmax(x, /, *, axis=-1):
+    x.shape[axis]
     y = x - _maximum(x, axis, keepdims=True, initial=_LEAST)
     np.exp(y, out=y)
     y /= _add(y, axis, keepdims=True)
@@ -52,6 +55,8 @@ def softmax(x, /, *, axis=-1):
 def softmax_cross_entropy(x, labels, /):
     if labels.shape != x.shape[:-1]:
         raise ValueError("the labels do not fit the logits")
+    if _minimum(labels, None, initial=0) < 0:
+        raise IndexError("a label is negative")
     y = log_softmax(x)
     rows = y.reshape(-1, y.shape[-1])
     return -rows[np.arange(rows.shape[0]), labels.reshape(-1)].reshape(labels.shape)

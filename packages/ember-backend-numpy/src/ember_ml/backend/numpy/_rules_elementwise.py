@@ -51,28 +51,28 @@ def _exponent_product(answer, x, y):
 
 
 add = primitive(
-    np.add,
+    _elementwise.add,
     lambda answer, x, y: lambda g: summed(g, x),
     lambda answer, x, y: lambda g: summed(g, y),
 )
 subtract = primitive(
-    np.subtract,
+    _elementwise.subtract,
     lambda answer, x, y: lambda g: summed(g, x),
     lambda answer, x, y: lambda g: summed(-g, y),
 )
 multiply = primitive(
-    np.multiply,
+    _elementwise.multiply,
     lambda answer, x, y: lambda g: summed(g * y, x),
     lambda answer, x, y: lambda g: summed(g * x, y),
 )
 divide = primitive(
-    np.divide,
+    _elementwise.divide,
     lambda answer, x, y: lambda g: summed(g / y, x),
     lambda answer, x, y: lambda g: summed(-g * answer / y, y),
 )
-pow = primitive(np.power, _power_product, _exponent_product)
-maximum = primitive(np.maximum, _chosen_product(0), _chosen_product(1))
-minimum = primitive(np.minimum, _chosen_product(0), _chosen_product(1))
+pow = primitive(_elementwise.pow, _power_product, _exponent_product)
+maximum = primitive(_elementwise.maximum, _chosen_product(0), _chosen_product(1))
+minimum = primitive(_elementwise.minimum, _chosen_product(0), _chosen_product(1))
 
 
 def copysign(x1, x2, /):
@@ -97,13 +97,13 @@ def _abs_product(answer, x):
     return lambda g: g * anp.conj(sign(x))
 
 
-abs = primitive(np.abs, _abs_product)
+abs = primitive(_elementwise.abs, _abs_product)
 erf = primitive(
     _elementwise.erf,
     lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi) * anp.exp(-x * x)),
 )
-log10 = primitive(np.log10, lambda answer, x: lambda g: g / (x * math.log(10)))
-log2 = primitive(np.log2, lambda answer, x: lambda g: g / (x * math.log(2)))
-sqrt = primitive(np.sqrt, lambda answer, x: lambda g: g * 0.5 / answer)
-tan = primitive(np.tan, lambda answer, x: lambda g: g * (1 + answer * answer))
-tanh = primitive(np.tanh, lambda answer, x: lambda g: g * (1 - answer * answer))
+log10 = primitive(_elementwise.log10, lambda answer, x: lambda g: g / (x * math.log(10)))
+log2 = primitive(_elementwise.log2, lambda answer, x: lambda g: g / (x * math.log(2)))
+sqrt = primitive(_elementwise.sqrt, lambda answer, x: lambda g: g * 0.5 / answer)
+tan = primitive(_elementwise.tan, lambda answer, x: lambda g: g * (1 + answer * answer))
+tanh = primitive(_elementwise.tanh, lambda answer, x: lambda g: g * (1 - answer * answer))

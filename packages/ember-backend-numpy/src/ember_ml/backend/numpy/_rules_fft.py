@@ -6,6 +6,7 @@ import autograd.numpy as anp
 
 import numpy as np
 
+from . import _linalg
 from ._tape import plain, primitive
 
 _ADJOINT = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -51,7 +52,7 @@ def _irfft_product(answer, x, *, n=None, axis=-1, norm="backward"):
     return product
 
 
-fft_fft = primitive(np.fft.fft, _fft_product)
-fft_ifft = primitive(np.fft.ifft, _ifft_product)
-fft_rfft = primitive(np.fft.rfft, _rfft_product)
-fft_irfft = primitive(np.fft.irfft, _irfft_product)
+fft_fft = primitive(_linalg.fft_fft, _fft_product)
+fft_ifft = primitive(_linalg.fft_ifft, _ifft_product)
+fft_rfft = primitive(_linalg.fft_rfft, _rfft_product)
+fft_irfft = primitive(_linalg.fft_irfft, _irfft_product)

@@ -66,12 +66,12 @@ def _refuse(what: str) -> UnsupportedError:
 # -- inverses and determinants --------------------------------------------------------------------
 
 _solve: Any = primitive(
-    np.linalg.solve,
+    _linalg.linalg_solve,
     _steepest(lambda x, a, b: lambda g: summed(-_matmul(_solve(_h(a), g), _h(x)), a)),
     _steepest(lambda x, a, b: lambda g: summed(_solve(_h(a), g), b)),
 )
 linalg_inv = primitive(
-    np.linalg.inv, _steepest(lambda y, x: lambda g: -_matmul(_matmul(_h(y), g), _h(y)))
+    _linalg.linalg_inv, _steepest(lambda y, x: lambda g: -_matmul(_matmul(_h(y), g), _h(y)))
 )
 
 
@@ -120,7 +120,7 @@ def _slogdet_product(answer, x):
     return product
 
 
-linalg_det: Any = primitive(np.linalg.det, _steepest(_det_product))
+linalg_det: Any = primitive(_linalg.linalg_det, _steepest(_det_product))
 linalg_slogdet = primitive_many(_linalg.linalg_slogdet, _steepest(_slogdet_product))
 
 # -- triangular factors ---------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def _cholesky_product(factor, x):
     return product
 
 
-_cholesky = primitive(np.linalg.cholesky, _steepest(_cholesky_product))
+_cholesky = primitive(_linalg.linalg_cholesky, _steepest(_cholesky_product))
 
 
 def linalg_cholesky(x, /, *, upper=False):

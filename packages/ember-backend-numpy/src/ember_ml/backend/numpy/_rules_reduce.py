@@ -110,10 +110,8 @@ prod = _converted(_reduction(_reduce.prod, _prod_product))
 max = _reduction(_reduce.max, _chosen)
 min = _reduction(_reduce.min, _chosen)
 cumsum = _converted(
-    primitive(
-        _reduce.cumsum, lambda answer, x, *, axis, dtype=None: lambda g: _backwards(g, axis)
-    )
-)  # fmt: skip
+    primitive(_reduce.cumsum, lambda answer, x, *, axis, dtype=None: lambda g: _backwards(g, axis))
+)
 cumprod = _converted(primitive(_reduce.cumprod, _cumprod_product))
 
 
@@ -145,4 +143,4 @@ def _right_product(answer, x, y):
     return product
 
 
-matmul = primitive(np.matmul, _left_product, _right_product)
+matmul = primitive(_reduce.matmul, _left_product, _right_product)

@@ -9,6 +9,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 
 import numpy as np
 
+from . import _shape
 from ._tape import is_view, plain, primitive
 
 # -- conversion ---------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ _total = primitive(
     lambda x, axes: np.add.reduce(x, axes, keepdims=True),
     lambda answer, x, axes: lambda g: broadcast_to(g, np.shape(plain(x))),
 )
-_broadcast = primitive(np.broadcast_to, lambda answer, x, shape: lambda g: summed(g, x))
+_broadcast = primitive(_shape.broadcast_to, lambda answer, x, shape: lambda g: summed(g, x))
 
 
 def summed(g, x):
@@ -70,7 +71,7 @@ def _roll_product(answer, x, shift, axis):
     return lambda g: _roll(g, back, axis)
 
 
-_roll = primitive(np.roll, _roll_product)
+_roll = primitive(lambda x, shift, axis: _shape.roll(x, shift, axis=axis), _roll_product)
 
 
 def roll(x, /, shift, *, axis=None):
@@ -78,7 +79,7 @@ def roll(x, /, shift, *, axis=None):
 
 
 _where: Any = primitive(
-    np.where,
+    _shape.where,
     None,
     lambda answer, c, x, y: lambda g: summed(_where(c, g, 0), x),
     lambda answer, c, x, y: lambda g: summed(_where(c, 0, g), y),
@@ -98,8 +99,8 @@ _permuted: Any = primitive(
 
 
 def sort(x, /, *, axis=-1, descending=False, stable=True):
-    order = np.argsort(plain(x), axis, kind="stable")
-    return _permuted(x, np.flip(order, axis) if descending else order, axis)
+    order = _shape.argsort(plain(x), axis=axis, descending=descending)
+    return _permuted(x, order, axis)
 
 
 # -- places -------------------------------------------------------------------------------------
@@ -114,19 +115,19 @@ def _spread_out(g, indices, axis, shape):
     return result
 
 
-_taken: Any = primitive(
-    np.take,
-    lambda answer, x, indices, axis: (
-        lambda g: _put_back(g, indices, axis, np.shape(plain(x)))
-    ),
-)  # fmt: skip
+def _taken_product(answer, x, indices, axis):
+    along = 0 if axis is None else axis % x.ndim
+    return lambda g: _put_back(g, indices, along, np.shape(plain(x)))
+
+
+_taken: Any = primitive(lambda x, indices, axis: _shape.take(x, indices, axis=axis), _taken_product)
 _put_back: Any = primitive(
     _spread_out, lambda answer, g, indices, axis, shape: lambda h: _taken(h, indices, axis)
 )
 
 
 def take(x, indices, /, *, axis=None):
-    return _taken(x, plain(indices), 0 if axis is None else axis % x.ndim)
+    return _taken(x, plain(indices), axis)
 
 
 def _assigned_product(answer, x, key, value):

@@ -59,6 +59,8 @@ def take(x, indices, /, *, axis=None):
 
 
 def take_along_axis(x, indices, /, *, axis=-1):
+    if indices.ndim != x.ndim:
+        raise ValueError("as many axes are due")
     axis = np_axis(axis, x.ndim)
     grid = [
         np.reshape(np.arange(n), [-1 if i == j else 1 for j in range(x.ndim)])

@@ -13,10 +13,18 @@ from ._state import is_transformed
 
 gelu = functional.gelu
 leaky_relu = functional.leaky_relu
-linear = functional.linear
 relu = torch.relu
 sigmoid = torch.sigmoid
 silu = functional.silu
+
+
+def linear(x: Native, weight: Native, bias: Native, /) -> Native:
+    if weight.ndim != 2 or bias.ndim != 1:  # PyTorch takes a vector for a matrix of one row
+        raise ShapeError(
+            f"linear: a weight of shape {tuple(weight.shape)} and a bias of shape "
+            f"{tuple(bias.shape)}, where (out, in) and (out,) are due"
+        )
+    return functional.linear(x, weight, bias)
 
 
 def softplus(x: Native, /) -> Native:
@@ -25,10 +33,12 @@ def softplus(x: Native, /) -> Native:
 
 
 def softmax(x: Native, /, *, axis: int = -1) -> Native:
+    x.size(axis)  # PyTorch would take an axis of a number
     return torch.softmax(x, axis)
 
 
 def log_softmax(x: Native, /, *, axis: int = -1) -> Native:
+    x.size(axis)
     return torch.log_softmax(x, axis)
 
 

@@ -13,7 +13,6 @@ from ._state import needs_values
 
 argmax = torch.argmax
 argmin = torch.argmin
-argsort = torch.argsort
 broadcast_to = torch.broadcast_to
 permute_dims = torch.permute
 stack = torch.stack
@@ -29,12 +28,14 @@ def reshape(x: Native, /, shape: tuple[int, ...], *, copy: bool | None = None) -
 
 
 def matrix_transpose(x: Native, /) -> Native:
-    return x.mT
+    return x.transpose(-2, -1)
 
 
 def concat(arrays: list[Native], /, *, axis: int | None = 0) -> Native:
     if axis is None:
         arrays, axis = [x.reshape(-1) for x in arrays], 0
+    if len({x.ndim for x in arrays}) > 1:
+        raise ValueError("the numbers of dimensions differ")  # PyTorch skips those of no elements
     return torch.concat(arrays, axis)
 
 
@@ -67,7 +68,24 @@ def take(x: Native, indices: Native, /, *, axis: int | None = None) -> Native:
 
 
 def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
-    return torch.take_along_dim(x, indices.long(), axis)
+    if x.ndim != indices.ndim:
+        raise ShapeError(
+            f"take_along_axis: indices of shape {tuple(indices.shape)} for a tensor of shape "
+            f"{tuple(x.shape)}: as many axes are due"
+        )
+    size, axis = x.size(axis), axis % max(x.ndim, 1)
+    indices = indices.long()
+    indices = torch.where(indices < 0, indices + size, indices)
+    rest = [(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (x.shape, indices.shape)]
+    wide = list(torch.broadcast_shapes(*rest))
+    wide[axis] = -1  # as it is in either
+    try:
+        # PyTorch's take_along_dim would turn an index out of range into one within.
+        return torch.gather(x.expand(wide), axis, indices.expand(wide))
+    except RuntimeError as error:
+        if "out of bounds" in str(error):
+            raise IndexError(str(error)) from None
+        raise
 
 
 def nonzero(x: Native, /) -> tuple[Native, ...]:
@@ -86,7 +104,15 @@ def searchsorted(
     return torch.searchsorted(x1.contiguous(), x2.contiguous(), side=side, sorter=sorter)
 
 
+def argsort(
+    x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True
+) -> Native:
+    x.size(axis)
+    return torch.argsort(x, dim=axis, descending=descending, stable=stable)
+
+
 def sort(x: Native, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Native:
+    x.size(axis)  # PyTorch would take an axis of a number
     return torch.sort(x, dim=axis, descending=descending, stable=stable)[0]
 
 

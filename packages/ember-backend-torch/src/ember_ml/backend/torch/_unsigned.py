@@ -112,7 +112,7 @@ def _divided(n: Native, d: Native) -> Native:
 add = _alike(torch.add)
 argmax = _ranking(torch.argmax)
 argmin = _ranking(torch.argmin)
-argsort = _ranking(torch.argsort)
+argsort = _ranking(_shape.argsort)
 bitwise_and = _alike(torch.bitwise_and)
 bitwise_invert = _rearranging(torch.bitwise_not)
 bitwise_left_shift = _alike(torch.bitwise_left_shift)

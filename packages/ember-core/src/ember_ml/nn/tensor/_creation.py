@@ -336,6 +336,11 @@ def eye(
     )
 
 
+def _check_matrix(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    shape = shapes["x"]
+    return f"needs matrices (..., M, N), not shape {shape}" if len(shape) < 2 else None
+
+
 def _triangle(x: EmberTensor, k: int, *, lower: bool) -> EmberTensor:
     if x.ndim < 2:
         raise ShapeError(f"a triangle is of matrices (..., M, N), not of shape {x.shape}")
@@ -352,7 +357,7 @@ def _on(x: EmberTensor) -> Any:
     return use_backend(x.backend)
 
 
-@operation(result="same")
+@operation(result="same", check=_check_matrix)
 def tril(x: TensorLike, /, *, k: int = 0) -> EmberTensor:
     """The lower triangles of matrices (..., M, N), zeros above diagonal ``k``.
 
@@ -363,7 +368,7 @@ def tril(x: TensorLike, /, *, k: int = 0) -> EmberTensor:
     return _triangle(x, k, lower=True)
 
 
-@operation(result="same")
+@operation(result="same", check=_check_matrix)
 def triu(x: TensorLike, /, *, k: int = 0) -> EmberTensor:
     """The upper triangles of matrices (..., M, N), zeros below diagonal ``k``.
 

@@ -42,7 +42,8 @@ def explain(
     fault = _shapes.axis_fault(shapes, arguments)
     if fault:
         raise AxisError(f"{op.name}: {fault}") from failure
-    fault = _shapes.broadcast_fault(shapes, op.promoted)
+    # An operation with a check of its own does more than broadcast.
+    fault = None if op.check else _shapes.broadcast_fault(shapes, op.promoted)
     if fault:
         raise ShapeError(f"{op.name}: {fault}") from failure
     given = ", ".join(f"{k}: {v.dtype} {v.shape}" for k, v in tensors.items())

@@ -125,11 +125,14 @@ def logsumexp(
     >>> round(et.logsumexp([0.0, 0.0]).item(), 4)
     0.6931
     """
-    high = stop_gradient(max(x, axis=axis, keepdims=True))
+    axes = as_axes(axis, x.ndim, "logsumexp")
+    if any(x.shape[a] == 0 for a in axes):
+        return sum(x, axis=axes, keepdims=keepdims) - float("inf")  # the logarithm of nothing
+    high = stop_gradient(max(x, axis=axes, keepdims=True))
     # An infinite maximum is its own answer: subtracting it would give NaN.
     high = where(abs(high) == float("inf"), zeros_like(high), high)
-    total = log(sum(exp(x - high), axis=axis, keepdims=True)) + high
-    return total if keepdims else squeeze(total, as_axes(axis, x.ndim, "logsumexp"))
+    total = log(sum(exp(x - high), axis=axes, keepdims=True)) + high
+    return total if keepdims else squeeze(total, axes)
 
 
 @operation(accepts="floating", result="same")
@@ -186,7 +189,14 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike, /) -> EmberTenso
     return matmul(x, matrix_transpose(weight)) + bias
 
 
-@operation(accepts="floating", result="same", kinds={"labels": "integer"})
+def _check_labels(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    x, labels = shapes["x"], shapes["labels"]
+    if x and labels == x[:-1]:
+        return None
+    return f"labels of shape {labels} for logits of shape {x}; {x[:-1]} are due"
+
+
+@operation(accepts="floating", result="same", kinds={"labels": "integer"}, check=_check_labels)
 def softmax_cross_entropy(x: TensorLike, labels: TensorLike, /) -> EmberTensor:
     """``-log_softmax(x)[label]`` of each row, without making the whole logarithm's gradient.
 

@@ -122,7 +122,12 @@ def nonzero(x: TensorLike, /) -> tuple[EmberTensor, ...]:
     ...
 
 
-@operation(accepts="real", kinds={"sorter": "integer"})
+def _check_vector(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    shape = shapes["x1"]
+    return None if len(shape) == 1 else f"needs a sorted vector, not shape {shape}"
+
+
+@operation(accepts="real", kinds={"sorter": "integer"}, check=_check_vector)
 def searchsorted(
     x1: TensorLike,
     x2: TensorLike,
@@ -160,9 +165,10 @@ def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> EmberTens
 
 
 def _check_take(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
-    axis = arguments["axis"]
-    if axis is None:
-        return f"name the axis of a tensor of shape {shapes['x']}" if len(shapes["x"]) > 1 else None
+    if not shapes["x"]:
+        return "needs at least one dimension"
+    if arguments["axis"] is None and len(shapes["x"]) > 1:
+        return f"name the axis of a tensor of shape {shapes['x']}"
     return None
 
 
@@ -177,15 +183,22 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> E
     >>> et.take([10, 20, 30], [2, 0], axis=0).tolist()
     [30, 10]
     """
-    if axis is None:
-        if x.ndim > 1:
-            raise ShapeError(f"take: name the axis of a tensor of shape {x.shape}")
-        axis = 0
+    fault = _check_take({"x": x.shape}, {"axis": axis})
+    if fault:
+        raise ShapeError(f"take: {fault}")
+    axis = 0 if axis is None else axis
     before = (slice(None),) * as_axis(axis, x.ndim, "take")
     return x[(*before, indices)]
 
 
-@operation(result="same", kinds={"indices": "integer"})
+def _check_along(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    x, indices = shapes["x"], shapes["indices"]
+    if len(x) != len(indices):
+        return f"indices of shape {indices} for a tensor of shape {x}: as many axes are due"
+    return None
+
+
+@operation(result="same", kinds={"indices": "integer"}, check=_check_along)
 def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> EmberTensor:
     """The elements of ``x`` at ``indices`` along ``axis``, position by position.
 

@@ -110,7 +110,16 @@ def inv(x: TensorLike, /) -> EmberTensor:
     ...
 
 
-@operation(accepts="inexact", result="same", check=_check_square, prefix="linalg")
+def _check_solve(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    fault = _check_square(shapes, arguments)
+    a, b = shapes["x1"], shapes["x2"]
+    if fault or not b:
+        return fault or "the right side needs at least one dimension"
+    size = b[-1] if len(b) == 1 else b[-2]
+    return f"matrices {a} and a right side {b}: {a[-1]} rows are due" if a[-1] != size else None
+
+
+@operation(accepts="inexact", result="same", check=_check_solve, prefix="linalg")
 def solve(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     """The solution of ``x1 @ x == x2``: (..., M, M) with a vector (M,) or (..., M, K).
 
