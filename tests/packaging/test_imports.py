@@ -20,8 +20,6 @@ FORBIDDEN = {
     "ember-backend-torch": (ENGINES | BACKENDS | OTHERS) - {"torch", "ember_ml.backend.torch"},
     "ember-backend-mlx": (ENGINES | BACKENDS | OTHERS) - {"mlx", "ember_ml.backend.mlx"},
 }
-#: The kit computes the values that it expects with NumPy.
-EXCEPTIONS = {"ember_ml/backend/testing": {"numpy"}}
 
 
 def package_of(path, root):
@@ -60,12 +58,8 @@ def test_no_forbidden_import(name):
     found = set()
     for path in sorted(root.rglob("*.py")):
         relative = path.relative_to(root).as_posix()
-        forbidden = set(FORBIDDEN[name])
-        for prefix, allowed in EXCEPTIONS.items():
-            if relative.startswith(prefix + "/"):
-                forbidden -= allowed
         text = path.read_text(encoding="utf-8")
-        for line, bad in offences(text, package_of(path, root), forbidden):
+        for line, bad in offences(text, package_of(path, root), FORBIDDEN[name]):
             found.add(f"{relative}:{line} imports {bad}")
     assert not found
 
