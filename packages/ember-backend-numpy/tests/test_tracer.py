@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ember_ml import nn
-from ember_ml.backend.errors import UnsupportedError
+from ember_ml.backend.errors import EmberError, UnsupportedError
 from ember_ml.backend.registry import bounds, get_backend
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor import linalg
@@ -239,3 +239,36 @@ def test_by_complex_numbers_a_gradient_is_the_direction_of_steepest_ascent():
     value, (gradient,), _ = get_backend("numpy").value_and_grad(square)([w])
     assert value == pytest.approx(14.0)
     np.testing.assert_allclose(gradient, 2 * w)  # of a**2 + b**2 by a + bi: 2a + 2bi
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda x: et.take(x, et.asarray([0]), axis=2),
+        lambda x: et.take(x, et.asarray([5]), axis=0),
+        lambda x: et.sort(x, axis=2),
+        lambda x: et.roll(x, 1, axis=2),
+        lambda x: et.sum(x, axis=2),
+        lambda x: et.prod(x, axis=(0, 0)),
+        lambda x: et.max(x, axis=-3),
+        lambda x: et.cumulative_sum(x, axis=4),
+        lambda x: et.where(x > 0, x, et.ones(4)),
+        lambda x: et.broadcast_to(x, (2, 4)),
+        lambda x: x + et.ones(4),
+        lambda x: x @ x,
+        lambda x: linalg.solve(x, x),
+        lambda x: linalg.inv(x),
+        lambda x: linalg.cholesky(-et.eye(2) * x[0, 0]),
+        lambda x: et.fft.fft(x * 1j, axis=3),
+        lambda x: x[5],
+        lambda x: et.remainder(x, et.ones(4)),
+    ],
+)
+def test_mistakes_raise_what_they_raise_outside(mistake):
+    x = et.ones((2, 3))
+    with pytest.raises(EmberError) as outside:
+        mistake(x)
+    with pytest.raises(EmberError) as inside:
+        nn.grad(lambda x: et.sum(mistake(x)))(x)
+    assert type(inside.value) is type(outside.value)
+    assert str(inside.value) == str(outside.value)
