@@ -102,6 +102,7 @@ erf = primitive(
     _elementwise.erf,
     lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi) * anp.exp(-x * x)),
 )
+expm1 = primitive(_elementwise.expm1, lambda answer, x: lambda g: g * (answer + 1))
 log10 = primitive(_elementwise.log10, lambda answer, x: lambda g: g / (x * math.log(10)))
 log2 = primitive(_elementwise.log2, lambda answer, x: lambda g: g / (x * math.log(2)))
 sqrt = primitive(_elementwise.sqrt, lambda answer, x: lambda g: g * 0.5 / answer)
