@@ -189,6 +189,15 @@ def test_of_no_elements(backend):
     assert x.shape == (0, 3)
 
 
+def test_a_mask_of_no_elements_selects_nothing(backend):
+    x = et.ones((2, 3))
+    assert x[et.zeros((0,), dtype="bool")].shape == (0, 3)
+    assert x[et.zeros((2, 0), dtype="bool")].shape == (0,)
+    assert et.ones((0, 1))[et.zeros((0, 0), dtype="bool")].shape == (0,)
+    x[et.zeros((0, 3), dtype="bool")] = 5.0
+    assert x.tolist() == [[1.0] * 3] * 2
+
+
 @pytest.mark.parametrize(
     "key, message",
     [

@@ -132,7 +132,8 @@ def _plain_tensor(part: EmberTensor, shape: tuple[int, ...], axis: int) -> list[
     if not part.ndim:
         raise TensorIndexError("a bool can index alone, and not beside other indices")
     here = shape[axis : axis + part.ndim]
-    if part.shape != here:
+    # The standard lets a mask of no elements be of another size: it selects nothing.
+    if any(size not in (n, 0) for size, n in zip(part.shape, here, strict=True)):
         raise TensorIndexError(
             f"a mask of shape {part.shape} does not fit axes {axis} to {axis + part.ndim - 1} of "
             f"shape {shape}"
