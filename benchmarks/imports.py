@@ -44,9 +44,7 @@ def main() -> None:
     figures = {
         "seconds": {name: round(seconds, 4) for name, seconds in own.items()},
         "ember_ml.nn over numpy": round(own["import ember_ml.nn"] / own["import numpy"], 3),
-        "first torch tensor over torch": round(
-            own["first torch tensor"] / own["import torch"], 3
-        ),
+        "first torch tensor over torch": round(own["first torch tensor"] / own["import torch"], 3),
     }
     for name, value in figures.items():
         print(f"{name}: {value}")
