@@ -146,3 +146,14 @@ def test_diff_with_ends(backend):
     assert et.diff([True, True, False]).tolist() == [False, True]
     with pytest.raises(InvalidValueError, match="n must not be negative, and is -1"):
         et.diff([1, 2], n=-1)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod"])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0), (3,), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "complex64", "int8", "uint16", "bool"])
+def test_without_options(backend, name, shape, dtype):
+    x = (np.arange(np.prod(shape, dtype=int)).reshape(shape) % 3 + 1).astype(dtype)
+    expected = getattr(np, name)(x)
+    close(getattr(et, name)(et.asarray(x)), expected)
+    close(getattr(et.asarray(x), name)(), expected)
+    close(getattr(et, name)(et.asarray(x), axis=tuple(range(x.ndim))), expected)

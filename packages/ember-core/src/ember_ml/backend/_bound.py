@@ -14,7 +14,7 @@ from .dtypes import DType, bool_
 from .operations import OPERATIONS, Operation
 from .protocol import Backend, Native
 
-__all__ = ["Bound", "NotDirect", "bind", "variants"]
+__all__ = ["WHOLE", "Bound", "NotDirect", "bind", "variants"]
 
 
 class NotDirect(Exception):
@@ -73,6 +73,10 @@ class Bound:
         return f"<Ember backend {self.backend.name!r}, {self.dtype}>"
 
 
+#: Operations that are called for all elements without options most of the time.
+WHOLE = ("sum", "prod")
+
+
 def variants(backend: Backend, dtype: DType) -> dict[str, Callable[..., Any]]:
     """The operations that ``backend`` supplies for tensors of ``dtype`` alone."""
     places = backend.variants.get(dtype, ())
@@ -102,6 +106,9 @@ def bind(
             key: special.get(key, function) if OPERATIONS[key].accepts_dtype(dtype) else _not_direct
             for key, function in table.items()
         }
+        inexact = dtype.kind in ("float", "complex")
+        for key in WHOLE:
+            direct[f"whole_{key}"] = backend.whole.get(key, direct[key]) if inexact else direct[key]
         siblings[native] = by_dtype[dtype] = Bound(backend, dtype, direct)
     integers = frozenset(b for dtype, b in by_dtype.items() if dtype.kind in ("signed", "unsigned"))
     for bound in by_dtype.values():

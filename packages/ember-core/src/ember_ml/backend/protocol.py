@@ -60,6 +60,9 @@ class Backend:
     scalar_right: frozenset[str] = frozenset()
     #: ... and in place of the first.
     scalar_left: frozenset[str] = frozenset()
+    #: Engine functions of one floating or complex array for ``sum`` and ``prod`` of all elements:
+    #: they save a Python call where the operation is called without options.
+    whole: Mapping[str, Callable[[Native], Native]] = {}
     #: For a tracer that a backend makes to take gradients: the backend that it traces.
     base: Backend | None = None
 

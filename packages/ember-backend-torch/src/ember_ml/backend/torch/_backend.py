@@ -56,6 +56,7 @@ class TorchBackend(Backend):
         _fused, _elementwise, _creation, _shape, _reduce, _linalg, _random
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
+    whole = {"sum": torch.sum, "prod": torch.prod}
     scalar_left = _elementwise.SCALAR_LEFT
     scalar_right = _elementwise.SCALAR_RIGHT
 

@@ -29,7 +29,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, cast, overload
 
-from ember_ml.backend._bound import Bound
+from ember_ml.backend._bound import WHOLE, Bound
 from ember_ml.backend.dtypes import DType
 from ember_ml.backend.operations import OPERATIONS, Accepts, Operation, Result, Role
 
@@ -230,6 +230,14 @@ def _fast_path(op: Operation) -> list[str]:
     conditions += [f"{name}.__class__ is tuple" for name in op.of_role("shape")]
     body = [f"b = {leader}._backend"]
     inner = [*_dtype_lines(op), f"f = b.{op.key}", f"v = f({_call(op.signature, natives)})"]
+    if op.key in WHOLE:
+        inner = [
+            "if axis is None and dtype is None and keepdims is False:",
+            f"    f = b.whole_{op.key}",
+            "    v = f(x._tensor)",
+            "else:",
+            *("    " + line for line in inner),
+        ]
     inner += _wrap_lines(op)
     if conditions:
         body += [f"if {' and '.join(conditions)}:", *("    " + line for line in inner)]
