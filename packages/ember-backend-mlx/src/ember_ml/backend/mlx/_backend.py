@@ -91,7 +91,7 @@ class MLXBackend(Backend):
         d: places for d, places in _variants().items() if d.name not in _MISSING
     }
     scalar_left = scalar_right = _elementwise.SCALAR
-    whole = {"sum": mx.sum, "prod": mx.prod}
+    whole = {"sum": _reduce.sum_all}
 
     advice = staticmethod(_advice.advice)
     getitem = staticmethod(_search.getitem)

@@ -43,6 +43,10 @@ def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fals
     return _total(mx.sum, 0, x, axis, dtype, keepdims)
 
 
+def sum_all(x: Any, /) -> Any:
+    return mx.sum(x) if x.size else mx.zeros((), x.dtype)
+
+
 def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     return _total(mx.prod, 1, x, axis, dtype, keepdims)
 
