@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ _SCALAR = frozenset(
 ) | {"floor_divide", "remainder", "where"}  # fmt: skip
 
 
+#: Since NumPy 2.3 a reduction gives an array, and not a scalar to be converted, if it is told to.
+_AS_ARRAY = {"out": ...} if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else {}
+
+
 class NumpyBackend(Backend):
     """Ember on NumPy. Gradients are autograd's; ``vmap`` loops; ``compile`` does nothing."""
 
@@ -34,6 +39,7 @@ class NumpyBackend(Backend):
     dtypes = {d: np.dtype(d.name) for d in dtypes.DTYPES.values() if d.name != "bfloat16"}
     modules: tuple[ModuleType, ...] = (_fused, _elementwise, _creation, _shape, _reduce, _linalg)
     scalar_left = scalar_right = _SCALAR
+    whole = {"sum": functools.partial(np.add.reduce, axis=None, **_AS_ARRAY)}
 
     def __init__(self) -> None:
         self._tracers: dict[Backend, Tracer] = {}
