@@ -7,8 +7,6 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
-import optree
-
 from ember_ml.backend.errors import ArgumentError
 from ember_ml.backend.protocol import Backend, Native
 from ember_ml.backend.registry import use_backend
@@ -51,11 +49,13 @@ class Leaves:
             self.values: list[Any] = [argument]
             self.spec: Any = None
         else:
+            import optree  # here, since it is half of what importing `nn` would take
+
             self.values, self.spec = optree.tree_flatten(argument, none_is_leaf=True)
 
     def rebuild(self, values: Sequence[Any]) -> Any:
         """The argument's structure around other leaves."""
-        return values[0] if self.spec is None else optree.tree_unflatten(self.spec, values)
+        return values[0] if self.spec is None else self.spec.unflatten(values)
 
     def outline(self) -> Leaves:
         """The same without the elements of its tensors, to be kept."""
