@@ -31,8 +31,6 @@ __all__ = [
     "var",
 ]
 
-_Axis = int | tuple[int, ...] | None
-
 
 @operation(result="sum")
 def sum(
