@@ -13,7 +13,20 @@ from typing import Any, Literal, TypeAlias
 
 from .dtypes import DType
 
-__all__ = ["OPERATIONS", "Accepts", "Operation", "Result", "Role"]
+__all__ = ["OPERATIONS", "TOPICS", "Accepts", "Operation", "Result", "Role"]
+
+#: What operations are about, with the modules of the core that declare them. Those of any other
+#: module are "functions".
+TOPICS: dict[str, tuple[str, ...]] = {
+    "creation": ("_creation", "_data"),
+    "elementwise": ("_elementwise", "_analysis", "_compare", "_bitwise"),
+    "shape": ("_manipulation",),
+    "search": ("_search",),
+    "reduction": ("_reduction",),
+    "linalg": ("_linalg", "linalg"),
+    "fft": ("fft",),
+    "functions": (),
+}
 
 #: What a parameter is: one tensor, a tensor or None, a sequence of tensors, a number or a tensor
 #: with no dimensions, a dtype, a shape, a device, or anything else.
@@ -44,6 +57,7 @@ class Operation:
         promoted: names of the tensor parameters that are brought to one dtype.
         kinds: what the other tensor parameters must be: ``{"condition": "bool"}``.
         check: says what is wrong with the shapes, or None: ``check(shapes, arguments)``.
+        module: the module that declares it.
     """
 
     name: str
@@ -59,12 +73,30 @@ class Operation:
     check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None
     body: Callable[..., Any] | None
     doc: str = field(repr=False, default="")
+    module: str = ""
     _names: dict[tuple[Role, ...], tuple[str, ...]] = field(repr=False, default_factory=dict)
 
     @property
     def primitive(self) -> bool:
         """Whether every backend must supply it."""
         return self.body is None
+
+    @property
+    def topic(self) -> str:
+        """What it is about: a key of `TOPICS`."""
+        module = self.module.rpartition(".")[2]
+        return next((topic for topic, modules in TOPICS.items() if module in modules), "functions")
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a line."""
+        return self.doc.strip().partition("\n")[0]
+
+    @property
+    def call(self) -> str:
+        """How a backend's function is called: ``sort(x, /, *, axis=-1, ...)``."""
+        bare = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
+        return f"{self.key}{inspect.Signature(bare)}"
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:
         """Names of the parameters that have one of ``roles``."""

@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import Any, ClassVar, TypeAlias
 
 from .dtypes import DType
-from .errors import UnsupportedError
+from .errors import DeviceError, UnsupportedError
 
-__all__ = ["API_VERSION", "CAPABILITIES", "Backend", "Native"]
+__all__ = ["API_VERSION", "CAPABILITIES", "REQUIRED", "Backend", "Native"]
 
 API_VERSION = 1
 
@@ -32,9 +32,16 @@ CAPABILITIES: Mapping[str, str] = {
     "bfloat16": "the bfloat16 dtype",
 }
 
+#: What the class of a backend must define beside the primitives: the rest of `Backend` is right
+#: for an engine with one device, whose arrays are indexed as NumPy's are.
+REQUIRED: tuple[str, ...] = (
+    "name", "array_type", "array_types", "dtypes", "engine_version", "from_python", "from_buffer",
+    "to_buffer", "to_numpy", "from_dlpack", "setitem",
+)  # fmt: skip
+
 
 class Backend:
-    """Base class of backends: subclass it, fill in the class attributes and the conversions.
+    """Base class of backends: subclass it and define what `REQUIRED` lists.
 
     Operations are looked up on the object itself and then in ``modules``, by name. One that
     the core declares without a body (a primitive) must be found; one with a body is
@@ -74,11 +81,11 @@ class Backend:
 
     def devices(self) -> list[str]:
         """Devices that tensors can be put on, the default one first."""
-        raise NotImplementedError
+        return ["cpu"]
 
     def device_of(self, x: Native, /) -> str:
         """Name of the device that ``x`` is on."""
-        raise NotImplementedError
+        return self.devices()[0]
 
     def advice(self) -> str | None:
         """What would make this build of the engine faster, or None."""
@@ -96,7 +103,7 @@ class Backend:
 
     def to_python(self, x: Native, /) -> Any:
         """Nested lists of Python scalars; a Python scalar for a 0-d array."""
-        raise NotImplementedError
+        return x.tolist()
 
     def from_buffer(
         self, data: Any, /, *, dtype: Any, shape: Sequence[int], device: str | None
@@ -118,7 +125,12 @@ class Backend:
 
     def to_device(self, x: Native, device: str, /) -> Native:
         """``x`` on ``device``."""
-        raise NotImplementedError
+        if device != self.device_of(x):
+            raise DeviceError(
+                f"backend {self.name!r} does not move a tensor from {self.device_of(x)!r} to "
+                f"{device!r}"
+            )
+        return x
 
     def synchronize(self, *arrays: Native) -> None:
         """Wait until ``arrays`` hold their values (lazy and asynchronous engines)."""
@@ -130,7 +142,7 @@ class Backend:
 
         Boolean masks have been turned into integer arrays by the core.
         """
-        raise NotImplementedError
+        return x[key]
 
     def setitem(self, x: Native, key: tuple[Any, ...], value: Any, /) -> Native:
         """The array that ``x`` becomes with ``x[key] = value``: ``x`` itself, or a new one.
@@ -143,7 +155,7 @@ class Backend:
 
     def native_generator(self, seed: int, device: str | None, /) -> Any:
         """The engine's generator, seeded: what the three functions below draw from."""
-        raise NotImplementedError
+        raise self.lacks("generator of its own", "leave out engine='native' for the portable one")
 
     def random_bits(
         self, state: Any, shape: tuple[int, ...], /, *, dtype: Any, device: str | None

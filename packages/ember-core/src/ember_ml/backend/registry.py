@@ -10,17 +10,18 @@ import contextlib
 import importlib
 import inspect
 import os
+import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._bound import Bound, bind, variants
-from .dtypes import DType
+from .dtypes import DType, bool_, float32, int64
 from .errors import BackendLoadError, BackendNotFoundError
-from .operations import OPERATIONS
-from .protocol import API_VERSION, Backend
+from .operations import OPERATIONS, TOPICS, Operation
+from .protocol import API_VERSION, REQUIRED, Backend
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -153,24 +154,34 @@ def _load(point: EntryPoint) -> Backend:
         )
     if backend.name != info.name:
         raise BackendLoadError(f"{who} calls itself {backend.name!r}; the names must agree")
-    bind_backend(backend, who)
+    bind_backend(backend, who, _lacking(backend))
     return backend
 
 
-def bind_backend(backend: Backend, who: str | None = None) -> dict[DType, Bound]:
+def bind_backend(
+    backend: Backend, who: str | None = None, faults: Sequence[str] = ()
+) -> dict[DType, Bound]:
     """Check that ``backend`` is complete and bind its operations, once.
 
     Backends call this for the tracers that they make (`Backend.value_and_grad`).
+
+    Args:
+        who: what to call it in an error.
+        faults: what has been found wrong with it already.
+
+    Raises:
+        BackendLoadError: it is incomplete; the message lists all that is missing or wrong.
     """
     with _lock:
         if backend not in _bounds:
             importlib.import_module("ember_ml.nn.tensor")  # declares the operations
             from ember_ml.nn.tensor._operation import compose
 
-            found, faults = _inspect(backend)
+            found, wrong = _inspect(backend)
+            faults = [*faults, *wrong]
             if faults:
                 raise BackendLoadError(
-                    f"{who or backend!r} is incomplete:\n  " + "\n  ".join(faults)
+                    f"{who or repr(backend)} is incomplete.\n" + "\n".join(faults)
                 )
             table = bind(backend, found, compose)
             _siblings[backend] = next(iter(table.values())).siblings
@@ -193,39 +204,80 @@ def siblings(backend: Backend) -> dict[Any, Bound]:
     return found
 
 
-def _inspect(backend: Backend) -> tuple[dict[str, Callable[..., Any]], list[str]]:
-    """The operations that ``backend`` supplies, and what is wrong with them."""
-    found: dict[str, Callable[..., Any]] = {}
+def _lacking(backend: Backend) -> list[str]:
+    """What the class of ``backend`` must say and does not, for an error."""
+    absent = [
+        name
+        for name in REQUIRED
+        if getattr(backend, name, None) is None
+        or getattr(type(backend), name, None) is getattr(Backend, name, backend)
+    ]
     faults = []
+    if absent:
+        names = textwrap.fill(", ".join(absent), 96, initial_indent="  ", subsequent_indent="  ")
+        faults.append(f"{type(backend).__name__} must define:\n{names}")
+    if "dtypes" not in absent:
+        needed = [d.name for d in (bool_, int64, float32) if d not in backend.dtypes]
+        if needed:
+            faults.append(f"{type(backend).__name__}.dtypes lacks {', '.join(needed)}")
+    return faults
+
+
+#: Missing primitives up to which each is described in a line of its own.
+_FEW = 12
+
+
+def _missing(operations: list[Operation]) -> str:
+    """The list of missing primitives by topic, for an error."""
+    owed = sum(operation.primitive for operation in OPERATIONS.values())
+    lines = [f"{len(operations)} of {owed} primitives are missing:"]
+    for topic in TOPICS:
+        group = [operation for operation in operations if operation.topic == topic]
+        if group and len(operations) > _FEW:
+            names = f"{topic}: {', '.join(operation.key for operation in group)}"
+            lines.append(textwrap.fill(names, 96, initial_indent="  ", subsequent_indent="    "))
+        elif group:
+            lines.append(f"  {topic}:")
+            lines += [f"    {operation.call}\n        {operation.summary}" for operation in group]
+    return "\n".join(lines)
+
+
+def _inspect(backend: Backend) -> tuple[dict[str, Callable[..., Any]], list[str]]:
+    """The operations that ``backend`` supplies, and what is wrong with them, for an error."""
+    found: dict[str, Callable[..., Any]] = {}
+    missing, wrong = [], []
     for key, operation in OPERATIONS.items():
         for place in (backend, *backend.modules):
             function = getattr(place, key, None)
             if function is not None:
                 found[key] = function
-                fault = _signature_fault(function, operation.signature)
+                fault = _signature_fault(function, operation)
                 if fault:
-                    faults.append(f"{key}: {fault}")
+                    wrong.append(f"  {key}: {fault}")
                 break
         else:
             if operation.primitive:
-                faults.append(f"{key}{operation.signature} is missing")
+                missing.append(operation)
     for dtype in backend.variants:
         for key, function in variants(backend, dtype).items():
-            fault = _signature_fault(function, OPERATIONS[key].signature)
+            fault = _signature_fault(function, OPERATIONS[key])
             if fault:
-                faults.append(f"{key} for {dtype}: {fault}")
+                wrong.append(f"  {key} for {dtype}: {fault}")
+    faults = [_missing(missing)] if missing else []
+    if wrong:
+        faults.append("\n".join(["signatures differ:", *wrong]))
     return found, faults
 
 
-def _signature_fault(function: Callable[..., Any], declared: inspect.Signature) -> str | None:
-    """Why ``function`` cannot be called as the declaration is, where that can be known."""
+def _signature_fault(function: Callable[..., Any], operation: Operation) -> str | None:
+    """Why ``function`` cannot be called as ``operation`` is, where that can be known."""
     try:
         actual = inspect.signature(function)
     except (TypeError, ValueError):
         return None  # built-in functions of engines rarely tell
     positional: list[None] = []
     keyword: dict[str, None] = {}
-    for name, parameter in declared.parameters.items():
+    for name, parameter in operation.signature.parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:
             keyword[name] = None
         else:
@@ -233,7 +285,7 @@ def _signature_fault(function: Callable[..., Any], declared: inspect.Signature) 
     try:
         actual.bind(*positional, **keyword)
     except TypeError as error:
-        return f"its signature {actual} does not take what {declared} passes: {error}"
+        return f"its signature {actual} does not take what {operation.call} passes: {error}"
     return None
 
 

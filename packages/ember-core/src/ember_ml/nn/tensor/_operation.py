@@ -123,6 +123,7 @@ def operation(
             check=check,
             body=None if _is_stub(function) else function,
             doc=function.__doc__ or "",
+            module=function.__module__,
         )
         OPERATIONS[record.key] = record
         public = _compile(record, function)
