@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
+SUITE ?=
+BACKENDS ?=
 
 .PHONY: setup demo test lint format types contracts matrix conformance bench clean
 
@@ -30,8 +32,9 @@ contracts: setup
 matrix: setup
 	$(PY) tools/matrix.py $(ARGS)
 
+# the official array API suite: make conformance SUITE=../array-api-tests BACKENDS="numpy torch"
 conformance: setup
-	$(PY) -m pytest tests/conformance $(ARGS)
+	@$(PY) tests/conformance/run.py "$(SUITE)" --backends "$(BACKENDS)" $(ARGS)
 
 bench:
 	@$(PYTHON) tools/bootstrap.py bench
