@@ -7,9 +7,10 @@ what a backend owes; the kit reads it to know what to test.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from .dtypes import DType
 
@@ -52,16 +53,17 @@ class Operation:
     Attributes:
         name: public name, ``"matmul"`` or ``"linalg.qr"``.
         key: the name under which a backend supplies it, ``"matmul"``, ``"linalg_qr"``.
+        module: where it is declared.
         body: the definition of a composed operation; None for a primitive.
         roles: what each parameter is, in the order of the signature.
         promoted: names of the tensor parameters that are brought to one dtype.
         kinds: what the other tensor parameters must be: ``{"condition": "bool"}``.
         check: says what is wrong with the shapes, or None: ``check(shapes, arguments)``.
-        module: the module that declares it.
     """
 
     name: str
     key: str
+    module: str
     signature: inspect.Signature
     roles: dict[str, Role]
     promoted: tuple[str, ...]
@@ -73,8 +75,13 @@ class Operation:
     check: Callable[[dict[str, Any], dict[str, Any]], str | None] | None
     body: Callable[..., Any] | None
     doc: str = field(repr=False, default="")
-    module: str = ""
     _names: dict[tuple[Role, ...], tuple[str, ...]] = field(repr=False, default_factory=dict)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The public function."""
+        module = vars(sys.modules[self.module])
+        return cast("Callable[..., Any]", module[self.name.rpartition(".")[2]])
 
     @property
     def primitive(self) -> bool:

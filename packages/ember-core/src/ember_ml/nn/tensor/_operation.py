@@ -112,6 +112,7 @@ def operation(
         record = Operation(
             name=f"{prefix}.{name}" if prefix else name,
             key=f"{prefix}_{name}" if prefix else name,
+            module=function.__module__,
             signature=signature,
             roles=roles,
             promoted=operands,
@@ -123,7 +124,6 @@ def operation(
             check=check,
             body=None if _is_stub(function) else function,
             doc=function.__doc__ or "",
-            module=function.__module__,
         )
         OPERATIONS[record.key] = record
         public = _compile(record, function)
