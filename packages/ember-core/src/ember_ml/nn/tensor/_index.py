@@ -7,6 +7,7 @@ from typing import Any
 
 from ember_ml.backend.dtypes import int64
 from ember_ml.backend.errors import EmberError, ShapeError, TensorIndexError
+from ember_ml.backend.protocol import Backend
 
 from ._careful import common_backend, wrap_native
 from ._convert import SCALARS, lift
@@ -15,7 +16,16 @@ from ._data import astype
 from ._search import nonzero
 from ._shapes import broadcast
 
-__all__ = ["getitem", "setitem"]
+__all__ = [
+    "axes_taken",
+    "describe",
+    "getitem",
+    "is_scalar_mask",
+    "parts_of",
+    "setitem",
+    "value_for",
+    "wrap_mask",
+]
 
 
 def _is_integer(part: Any) -> bool:
@@ -45,10 +55,9 @@ def _as_index_tensor(part: Any, x: EmberTensor) -> EmberTensor:
     return part
 
 
-def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
-    """The key as integers in range, slices, None, Ellipsis and native integer arrays."""
+def parts_of(x: EmberTensor, key: Any) -> list[Any]:
+    """The parts of a key, what is neither integer, slice, None nor Ellipsis made a tensor."""
     parts = list(key) if isinstance(key, tuple) else [key]
-    shape = x.shape
     if sum(part is Ellipsis for part in parts) > 1:
         raise TensorIndexError("an index can have only one ellipsis ('...')")
     parts = [
@@ -57,9 +66,17 @@ def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
         else _as_index_tensor(p, x)
         for p in parts
     ]
-    used = sum(_axes_taken(p) for p in parts)
-    if used > len(shape):
-        raise TensorIndexError(f"{used} indices for a tensor of shape {shape}")
+    used = sum(map(axes_taken, parts))
+    if used > x.ndim:
+        raise TensorIndexError(f"{used} indices for a tensor of shape {x.shape}")
+    return parts
+
+
+def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
+    """The key as integers in range, slices, None, Ellipsis and native integer arrays."""
+    shape = x.shape
+    parts = parts_of(x, key)
+    used = sum(map(axes_taken, parts))
     plain: list[Any] = []
     axis = 0
     has_arrays = any(isinstance(p, EmberTensor) for p in parts)
@@ -74,7 +91,7 @@ def _plain_key(x: EmberTensor, key: Any) -> tuple[Any, ...]:
             axis += 1
         elif isinstance(part, EmberTensor):
             plain += _plain_tensor(part, shape, axis)
-            axis += _axes_taken(part)
+            axis += axes_taken(part)
         else:
             plain.append(_plain_integer(operator.index(part), shape, axis))
             axis += 1
@@ -100,7 +117,8 @@ def _as_arrays(plain: list[Any], x: EmberTensor) -> list[Any]:
     ]
 
 
-def _axes_taken(part: Any) -> int:
+def axes_taken(part: Any) -> int:
+    """How many axes of a tensor a part of a key is for."""
     if part is None or part is Ellipsis:
         return 0
     if isinstance(part, EmberTensor) and part.dtype.kind == "bool":
@@ -148,7 +166,7 @@ def getitem(x: EmberTensor, key: Any, /) -> EmberTensor:
         TensorIndexError: out of range, too many indices, a mask of another shape, a key of
             floats or of something that is no index.
     """
-    if _is_scalar_mask(key):
+    if is_scalar_mask(key):
         return getitem(x[None], wrap_mask(key, x))
     backend = common_backend([x, *_tensors(key)], "indexing")
     plain = _plain_key(x, key)
@@ -157,10 +175,11 @@ def getitem(x: EmberTensor, key: Any, /) -> EmberTensor:
     except EmberError:
         raise
     except Exception as error:
-        raise TensorIndexError(f"x[{_describe(key)}] with shape {x.shape}: {error}") from error
+        raise TensorIndexError(f"x[{describe(key)}] with shape {x.shape}: {error}") from error
 
 
-def _is_scalar_mask(key: Any) -> bool:
+def is_scalar_mask(key: Any) -> bool:
+    """Whether a key is one truth for the whole tensor."""
     if isinstance(key, bool):
         return True
     return getattr(key, "shape", None) == () and str(key.dtype) == "bool"
@@ -176,11 +195,20 @@ def _tensors(key: Any) -> list[EmberTensor]:
     return [part for part in parts if isinstance(part, EmberTensor)]
 
 
-def _describe(key: Any) -> str:
+def describe(key: Any) -> str:
+    """A key as it was written, its tensors by dtype and shape."""
     parts = key if isinstance(key, tuple) else (key,)
     return ", ".join(
         f"{p.dtype} tensor {p.shape}" if isinstance(p, EmberTensor) else repr(p) for p in parts
     )
+
+
+def value_for(x: EmberTensor, value: TensorLike, backend: Backend) -> EmberTensor:
+    """``value`` in the dtype of ``x``, to which it is to be assigned."""
+    if not isinstance(value, EmberTensor):
+        wanted = x.dtype if value.__class__ in SCALARS else None
+        value = wrap_native(lift(value, backend, dtype=wanted, device=x.device), backend)
+    return value if value.dtype is x.dtype else astype(value, x.dtype)
 
 
 def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
@@ -190,7 +218,7 @@ def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
         TensorIndexError: as `getitem`.
         ShapeError: the value does not broadcast to the place.
     """
-    if _is_scalar_mask(key):
+    if is_scalar_mask(key):
         key = (wrap_mask(key, x),)
         wide = x[None]
         setitem(wide, key, value)
@@ -198,11 +226,7 @@ def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
         return
     backend = common_backend([x, value, *_tensors(key)], "assignment")
     plain = _plain_key(x, key)
-    if not isinstance(value, EmberTensor):
-        wanted = x.dtype if value.__class__ in SCALARS else None
-        value = wrap_native(lift(value, backend, dtype=wanted, device=x.device), backend)
-    if value.dtype is not x.dtype:
-        value = astype(value, x.dtype)
+    value = value_for(x, value, backend)
     try:
         native = backend.setitem(x._tensor, plain, value._tensor)
     except EmberError:
@@ -211,11 +235,9 @@ def setitem(x: EmberTensor, key: Any, value: TensorLike, /) -> None:
         place = x[key].shape
         if broadcast([place, value.shape]) != place:
             raise ShapeError(
-                f"a value of shape {value.shape} does not broadcast to x[{_describe(key)}] of "
+                f"a value of shape {value.shape} does not broadcast to x[{describe(key)}] of "
                 f"shape {place}"
             ) from error
-        raise TensorIndexError(
-            f"x[{_describe(key)}] = ... with shape {x.shape}: {error}"
-        ) from error
+        raise TensorIndexError(f"x[{describe(key)}] = ... with shape {x.shape}: {error}") from error
     result = wrap_native(native, backend)
     x._tensor, x._backend = result._tensor, result._backend
