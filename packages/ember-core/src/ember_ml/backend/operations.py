@@ -103,7 +103,7 @@ class Operation:
     def call(self) -> str:
         """How a backend's function is called: ``sort(x, /, *, axis=-1, ...)``."""
         bare = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
-        return f"{self.key}{inspect.Signature(bare)}"
+        return f"{self.key}{inspect.Signature(bare)}".replace("'", '"')
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:
         """Names of the parameters that have one of ``roles``."""
