@@ -75,11 +75,9 @@ def var(
     x, axis, keepdims = _of_each(x, axis, keepdims)
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     free = math.prod(x.shape[a] for a in axes) - correction
-    if free > 0 and not x.is_complex():
+    if free > 0:
         return torch.var(x, axis, correction=correction, keepdim=keepdims)
-    distance = x - torch.mean(x, axis, keepdim=True)
-    total = torch.sum(distance * distance, axis, keepdims)
-    return total / free if free > 0 else total * math.nan
+    return torch.sum(x.abs(), axis, keepdims) * math.nan
 
 
 def max(x: Native, /, *, axis: Axis = None, keepdims: bool = False) -> Native:

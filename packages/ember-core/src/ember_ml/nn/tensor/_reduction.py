@@ -81,7 +81,7 @@ def mean(
     ...
 
 
-@operation(accepts="inexact", result="same")
+@operation(accepts="inexact", result="read")
 def var(
     x: TensorLike,
     /,
@@ -92,6 +92,8 @@ def var(
 ) -> EmberTensor:
     """Variance over ``axis``: squared distances from the mean over ``N - correction``.
 
+    That of complex numbers is real.
+
     >>> from ember_ml.nn import tensor as et
     >>> et.var([1.0, 3.0]).item(), et.var([1.0, 3.0], correction=1).item()
     (1.0, 2.0)
@@ -101,12 +103,13 @@ def var(
     for a in axes:
         count *= x.shape[a]
     distance = x - mean(x, axis=axes, keepdims=True)
-    total = sum(distance * distance, axis=axes, keepdims=keepdims)
+    square = abs(distance) ** 2 if x.dtype.kind == "complex" else distance * distance
+    total = sum(square, axis=axes, keepdims=keepdims)
     free = count - correction
     return total / free if free > 0 else total * float("nan")
 
 
-@operation(accepts="inexact", result="same")
+@operation(accepts="inexact", result="read")
 def std(
     x: TensorLike,
     /,
