@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
+from ember_ml import nn
+from ember_ml.backend.errors import InvalidValueError
 from ember_ml.backend.operations import OPERATIONS
 from ember_ml.nn import tensor as et
 
@@ -94,7 +96,7 @@ def pair(name: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """Operands for which NumPy's result is the standard's."""
     x1, x2 = values(dtype), values(dtype, 1)
     if name in ("bitwise_left_shift", "bitwise_right_shift"):
-        x2 = (x2 % (np.iinfo(dtype).bits + 3)).astype(dtype)
+        x2 = np.fmod(x2, np.iinfo(dtype).bits + 3).astype(dtype)  # of either sign
     elif name == "pow" and dtype in INTEGERS:
         x2 = np.abs(x2 % 7).astype(dtype)
     elif name in ("floor_divide", "remainder"):
@@ -159,15 +161,52 @@ def test_special_values(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["hypot", "nextafter", "copysign", "remainder", "logaddexp"])
+@pytest.mark.parametrize(
+    "name", ["hypot", "nextafter", "copysign", "remainder", "logaddexp", "floor_divide", "pow"]
+)
 def test_special_pairs(name: str, dtype: str) -> None:
     x1, x2 = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1).astype(dtype)
     actual = getattr(et, name)(et.asarray(x1), et.asarray(x2)).numpy()
     expected = BINARY[name](x1, x2)
+    if name == "floor_divide":
+        # The standard has infinities and zeros with a sign where NumPy has NaN and -1.
+        endless = np.isinf(x1) | np.isinf(x2)
+        expected = np.where(endless, np.floor(x1 / x2), expected)
     np.testing.assert_allclose(actual, expected, rtol=2e-6 if dtype == "float32" else 1e-13)
     if name != "logaddexp":
         known = ~np.isnan(expected)
         np.testing.assert_array_equal(np.signbit(actual[known]), np.signbit(expected[known]))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint64"])
+def test_integers_divided_by_zero(dtype: str) -> None:
+    x, zero = et.asarray([7, 0], dtype=dtype), et.asarray([1, 0], dtype=dtype)
+    for function in (et.floor_divide, et.remainder):
+        for other in (zero, 0):
+            with pytest.raises(InvalidValueError, match="cannot be divided by zero"):
+                function(x, other)
+        with pytest.raises(InvalidValueError, match="cannot be divided by zero"):
+            function(7, zero)
+        assert function(x[:0], zero[:0]).shape == (0,)
+    # Inside of compile nothing is known of the divisor; NumPy's result is 0.
+    assert nn.compile(et.floor_divide)(x, zero).tolist() == [7, 0]
+    assert nn.compile(et.remainder)(x, zero).tolist() == [0, 0]
+
+
+def test_negative_powers_of_integers() -> None:
+    x = et.asarray([2, 3])
+    for power in (-1, et.asarray([2, -1]), et.asarray(-3)):
+        with pytest.raises(InvalidValueError, match="integers have no power of -"):
+            x**power
+    assert (x ** et.asarray([0, 3])).tolist() == [1, 27]
+    assert (x[:0] ** x[:0]).shape == (0,)
+
+
+def test_places_out_of_range() -> None:
+    x = et.asarray([2**30, -(2**30)], dtype=et.int32)
+    assert (x >> et.asarray([-5, -5], dtype=et.int32)).tolist() == [0, -1]
+    assert (x >> 99).tolist() == [0, -1]
+    assert (x << et.asarray([-1, 32], dtype=et.int32)).tolist() == [0, 0]
 
 
 def test_the_least_integer_by_minus_one_does_not_end_the_process() -> None:
@@ -200,6 +239,14 @@ def test_erf_of_small_values() -> None:
 
 def test_complex_zero_to_the_power_of_zero() -> None:
     assert (et.asarray([0j, 2j]) ** et.asarray([0j, 2 + 0j])).tolist() == [1, pytest.approx(-4)]
+
+
+def test_sign_of_complex_zeros() -> None:
+    zeros = et.asarray(np.array([0.0, -0.0]) + 1j * np.array([[0.0], [-0.0]]), dtype=et.complex64)
+    found = et.sign(zeros).numpy()
+    assert not found.any()
+    assert not np.signbit(found.real).any()
+    assert not np.signbit(found.imag).any()
 
 
 def test_bfloat16_computes() -> None:

@@ -74,6 +74,12 @@ def test_indices_out_of_range(index: list[int]) -> None:
         et.softmax_cross_entropy(et.ones((len(index), 3)), i)
 
 
+def test_labels_do_not_count_from_the_end() -> None:
+    for labels in ([-1, 0], [0, 3]):
+        with pytest.raises(TensorIndexError, match=f"index {labels[0] or 3} is out of range"):
+            et.softmax_cross_entropy(et.ones((2, 3)), et.asarray(labels))
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint64"])
 def test_indices_of_every_dtype(dtype: str) -> None:
     i = et.asarray([2, 0], dtype=dtype)

@@ -93,6 +93,10 @@ GRADIENTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[np.ndar
     "det": (linalg.det, torch.linalg.det, (matrices(2, 3, 3),)),
     "Q": (lambda x: linalg.qr(x).Q, lambda x: torch.linalg.qr(x).Q, (matrices(4, 3),)),
     "R": (lambda x: linalg.qr(x).R, lambda x: torch.linalg.qr(x).R, (matrices(2, 3, 3),)),
+    "Q of a wide one": (lambda x: linalg.qr(x).Q, lambda x: torch.linalg.qr(x).Q,
+                        (matrices(2, 3, 4),)),
+    "R of a wide one": (lambda x: linalg.qr(x, mode="complete").R, lambda x: torch.linalg.qr(x).R,
+                        (matrices(3, 5),)),
     "svd of a tall one": (cubed, cubed_by_torch, (matrices(4, 3),)),
     "svd of a wide one": (cubed, cubed_by_torch, (matrices(2, 3, 4),)),
     "svdvals": (linalg.svdvals, torch.linalg.svdvals, (matrices(4, 3),)),
@@ -142,6 +146,15 @@ def test_gradients_of_complex_factorisations() -> None:
     np.testing.assert_allclose(found.numpy(), leaf.grad, rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-42, 1e-30, 1e37])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (2, 3)])
+def test_complex_qr_at_the_ends_of_the_range(shape: tuple[int, ...], size: float) -> None:
+    x = ((matrices(*shape) + 1j * matrices(*shape)) * size).astype("complex64")
+    q, r = (t.numpy().astype("complex128") for t in linalg.qr(et.asarray(x)))
+    np.testing.assert_allclose(q.conj().T @ q, np.eye(q.shape[1]), atol=1e-6)
+    np.testing.assert_allclose(q @ r, x, atol=1e-6 * size + 1e-44)
+
+
 def test_second_derivatives_and_maps() -> None:
     x = et.asarray(2.0 + np.eye(2))
 
@@ -159,9 +172,9 @@ def test_second_derivatives_and_maps() -> None:
 
 
 def test_what_has_no_gradient_says_so() -> None:
-    with pytest.raises(UnsupportedError, match="qr has no gradient for wide matrices"):
-        nn.grad(lambda x: et.sum(linalg.qr(x).R))(et.asarray(matrices(2, 3)))
-    with pytest.raises(UnsupportedError, match="MLX has no gradient of SVD"):
+    with pytest.raises(UnsupportedError, match="mode='reduced' has one"):
+        nn.grad(lambda x: et.sum(linalg.qr(x, mode="complete").R))(et.asarray(matrices(3, 2)))
+    with pytest.raises(UnsupportedError, match="full_matrices=False has one"):
         nn.grad(lambda x: et.sum(linalg.svd(x).U))(et.asarray(matrices(3, 2)))
 
 

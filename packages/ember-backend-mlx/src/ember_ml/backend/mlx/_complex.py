@@ -39,7 +39,8 @@ def cumprod(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
 
 def sign(x: Any, /) -> Any:
     size = mx.abs(x)
-    return x / mx.where(size == 0, 1, size)
+    zero = size == 0
+    return mx.where(zero, 0, x / mx.where(zero, 1, size))
 
 
 def expm1(x: Any, /) -> Any:

@@ -35,16 +35,26 @@ def linalg_slogdet(x: Any, /) -> tuple[Any, Any]:
     return mx.prod(mx.sign(values), -1), mx.sum(mx.log(mx.abs(values)), -1)
 
 
+def _greatest(x: Any, axes: Any) -> Any:
+    """The greatest part of any element: the modulus could be out of range."""
+    return mx.max(mx.maximum(mx.abs(mx.real(x)), mx.abs(mx.imag(x))), axes, True)
+
+
 def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     _linalg._matrix(x)
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode is 'reduced' or 'complete', not {mode!r}")
     rows, columns = x.shape[-2:]
     inner = rows if mode == "complete" else min(rows, columns)
+    # Sums of products must be within range.
+    most = _greatest(x, (-2, -1)) if x.size else mx.ones(())
+    scale = mx.where(most > 1e15, most, 1)
     # Householder: reflect the columns, one after the other, onto the diagonal.
-    q, r = _linalg._eye(x, rows), x
+    q, r = _linalg._eye(x, rows), x * (1 / scale)
     for k in range(min(rows - 1, columns) if x.size else 0):
         column = mx.where((mx.arange(rows) >= k)[:, None], r[..., :, k : k + 1], 0)
+        most = _greatest(column, -2)
+        column = column / mx.where(most == 0, 1, most)
         pivot = column[..., k : k + 1, :]
         phase = mx.where(pivot == 0, 1, mx.sign(pivot))
         length = mx.sqrt(mx.sum(mx.square(mx.abs(column)), -2, True))
@@ -54,7 +64,7 @@ def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
         v2 = v * mx.where(norm == 0, 0, 2 / mx.where(norm == 0, 1, norm))
         r = r - v2 @ (_adjoint(v) @ r)
         q = q - (q @ v2) @ _adjoint(v)
-    return q[..., :inner], mx.triu(r)[..., :inner, :]
+    return q[..., :inner], scale * mx.triu(r)[..., :inner, :]
 
 
 def linalg_cholesky(x: Any, /, *, upper: bool = False) -> Any:

@@ -53,7 +53,6 @@ minimum = mx.minimum
 multiply = mx.multiply
 negative = mx.negative
 not_equal = mx.not_equal
-pow = mx.power
 real = mx.real
 reciprocal = mx.reciprocal
 round = mx.round
@@ -111,6 +110,15 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     return mx.where(mx.isinf(a) | mx.isinf(b), math.inf, finite)
 
 
+def pow(x1: Any, x2: Any, /) -> Any:
+    power = mx.power(x1, x2)
+    if (x2.__class__ in (int, float) and x2 != 0) or (x1.__class__ in (int, float) and x1 != 1):
+        return power
+    # MLX has NaN for NaN to the power of 0, and for 1 to that of NaN.
+    one = mx.isnan(power) & (mx.equal(x2, 0) | mx.equal(x1, 1))
+    return mx.where(one, 1.0, power)
+
+
 def remainder(x1: Any, x2: Any, /) -> Any:
     rest = mx.remainder(x1, x2)
     # MLX loses the sign of a zero.
@@ -119,10 +127,11 @@ def remainder(x1: Any, x2: Any, /) -> Any:
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Any:
-    # The quotient itself may round up to the next integer.
-    exact = mx.round(mx.divide(mx.subtract(x1, mx.remainder(x1, x2)), x2))
-    endless = mx.isinf(x1) | mx.isinf(x2) | mx.equal(x2, 0)
-    return mx.where(endless, mx.floor_divide(x1, x2), exact)
+    quotient = mx.divide(x1, x2)
+    # The quotient itself may round up to the next integer. A difference of 0 has no sign to give.
+    exact = mx.round(mx.divide(mx.subtract(x1, mx.remainder(x1, x2)), x2)) + 0.0
+    plain = mx.isfinite(quotient) & mx.not_equal(x1, 0) & mx.isfinite(x2)
+    return mx.where(plain, exact, mx.floor(quotient))
 
 
 def sign(x: Any, /) -> Any:

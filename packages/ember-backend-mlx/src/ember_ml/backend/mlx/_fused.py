@@ -59,7 +59,7 @@ def softmax_cross_entropy(x: Any, labels: Any, /) -> Any:
         raise ValueError("the labels do not fit the logits")
     if not x.size:
         return mx.zeros(labels.shape, x.dtype)
-    labels = checked(labels, x.shape[-1], -1)[..., None]
+    labels = checked(labels, x.shape[-1], -1, least=0)[..., None]
     shifted = x - mx.stop_gradient(mx.max(x, -1, True))
     return mx.logsumexp(shifted, -1) - mx.squeeze(mx.take_along_axis(shifted, labels, -1), -1)
 

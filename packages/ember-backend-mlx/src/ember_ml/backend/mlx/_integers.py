@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from . import _elementwise, _reduce
+from ._streams import settle
 
 #: Narrow dtypes are added up in 64 bits.
 _WIDE = {
@@ -34,19 +35,53 @@ def cumprod(x: Any, /, *, axis: int, dtype: Any = None) -> Any:
     return mx.cumprod(x.astype(dtype or _WIDE[x.dtype]), axis=axis)
 
 
-floor_divide = mx.floor_divide
-remainder = mx.remainder
+def least(x: Any) -> int | None:
+    """The least element, where there is one and it is known: outside ``compile`` and ``vmap``."""
+    if isinstance(x, int):
+        return x
+    if not x.size:
+        return None
+    found = mx.min(x)
+    return int(found.item()) if settle(found) else None
+
+
+def refuse_zero(x: Any) -> None:
+    """Look for zeros in a divisor, for which MLX has some result.
+
+    Raises:
+        ZeroDivisionError: there is one.
+    """
+    if least(x if isinstance(x, int) else mx.abs(x)) == 0:
+        raise ZeroDivisionError("integers cannot be divided by zero")
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Any:
+    refuse_zero(x2)
+    return mx.floor_divide(x1, x2)
+
+
+def remainder(x1: Any, x2: Any, /) -> Any:
+    refuse_zero(x2)
+    return mx.where(mx.equal(x2, 0), 0, mx.remainder(x1, x2))
+
+
+pow = mx.power
+
+#: The dtypes that count places: places less than none are many.
+_PLACES = {mx.int8: mx.uint8, mx.int16: mx.uint16, mx.int32: mx.uint32, mx.int64: mx.uint64}
 
 
 def bitwise_left_shift(x1: Any, x2: Any, /) -> Any:
     # The processor counts places modulo the width.
-    return mx.where(x2 < 8 * x1.itemsize, mx.left_shift(x1, x2), 0)
+    places = mx.view(x2, _PLACES.get(x2.dtype, x2.dtype))
+    return mx.where(places < 8 * x1.itemsize, mx.left_shift(x1, x2), 0)
 
 
 def bitwise_right_shift(x1: Any, x2: Any, /) -> Any:
-    if x1.dtype in (mx.uint8, mx.uint16, mx.uint32, mx.uint64):
+    if x1.dtype not in _PLACES:
         return mx.where(x2 < 8 * x1.itemsize, mx.right_shift(x1, x2), 0)
-    return mx.right_shift(x1, mx.minimum(x2, 8 * x1.itemsize - 1))
+    places = mx.minimum(mx.view(x2, _PLACES[x2.dtype]), 8 * x1.itemsize - 1)
+    return mx.right_shift(x1, mx.view(places, x1.dtype))
 
 
 def _lifting(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -139,12 +139,25 @@ def _qr(x: Any) -> Any:
 @_qr.vjp
 def _qr_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
     (q, r), (gq, gr) = outputs, cotangents
-    if x.shape[-2] < x.shape[-1]:
-        raise UnsupportedError("qr has no gradient for wide matrices on MLX")
     inner = r @ _t(gr) - _t(gq) @ q
     lower = mx.tril(inner, -1)
     symmetric = lower + _t(lower) + mx.tril(mx.triu(inner))
     return (gq + q @ symmetric) @ _t(_inv(r))
+
+
+@mx.custom_function
+def _complete_qr(x: Any) -> Any:
+    # The factors of x with an identity beside it have all the columns of Q.
+    q, r = mx.linalg.qr(mx.concatenate([x, _eye(x, x.shape[-2])], -1), stream=mx.cpu)
+    return q, r[..., : x.shape[-1]]
+
+
+@_complete_qr.vjp
+def _complete_qr_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    raise UnsupportedError(
+        "qr with mode='complete' has no gradient for tall matrices, which leave the last columns "
+        "of Q open; mode='reduced' has one"
+    )
 
 
 def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
@@ -152,14 +165,17 @@ def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     rows, columns = x.shape[-2:]
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode is 'reduced' or 'complete', not {mode!r}")
-    if mode == "complete" and rows > columns:
-        # The factors of x with an identity beside it have all the columns of Q.
-        q, r = linalg_qr(mx.concatenate([x, _eye(x, rows)], -1))
-        return q, r[..., :columns]
     if not x.size:
         inner = rows if mode == "complete" else min(rows, columns)
         return _eye(x, rows)[..., :inner], mx.zeros((*x.shape[:-2], inner, columns), x.dtype)
-    q, r = _qr(x)
+    if rows > columns and mode == "complete":
+        q, r = _complete_qr(x)
+    elif rows < columns:
+        # The first columns determine Q, which turns the others.
+        q, r = _qr(x[..., :rows])
+        r = mx.concatenate([r, _t(q) @ x[..., rows:]], -1)
+    else:
+        q, r = _qr(x)
     return q, r
 
 
@@ -187,6 +203,19 @@ def _svd_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
     return gradient + u @ (scale[..., None] * (gvh - _adjoint(right) @ vh))
 
 
+@mx.custom_function
+def _full_svd(x: Any) -> Any:
+    return mx.linalg.svd(x, stream=mx.cpu)
+
+
+@_full_svd.vjp
+def _full_svd_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
+    raise UnsupportedError(
+        "svd has no gradient for matrices that are not square, which leave some of the vectors "
+        "open; full_matrices=False has one"
+    )
+
+
 def linalg_svd(x: Any, /, *, full_matrices: bool = True) -> tuple[Any, Any, Any]:
     _matrix(x)
     inner = min(x.shape[-2:])
@@ -196,7 +225,7 @@ def linalg_svd(x: Any, /, *, full_matrices: bool = True) -> tuple[Any, Any, Any]
     elif not full_matrices or x.shape[-2] == x.shape[-1]:
         u, s, vh = _svd(x)
     else:
-        u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
+        u, s, vh = _full_svd(x)
     return (u, s, vh) if full_matrices else (u[..., :inner], s, vh[..., :inner, :])
 
 

@@ -17,11 +17,11 @@ _SLICE = 2**31 - 1
 _SHORT = 512
 
 
-def checked(index: Any, size: int, axis: int) -> Any:
+def checked(index: Any, size: int, axis: int, least: int | None = None) -> Any:
     """``index`` as a constant of gradients.
 
     Raises:
-        IndexError: an element is out of range for ``axis`` of ``size``.
+        IndexError: an element is out of range for ``axis`` of ``size``, or less than ``least``.
     """
     if not index.size:
         return index
@@ -31,7 +31,7 @@ def checked(index: Any, size: int, axis: int) -> Any:
     if settle(*seen):
         found = index.tolist() if short else [x.item() for x in seen]
         for value in (min(found), max(found)):
-            if not -size <= value < size:
+            if not (-size if least is None else least) <= value < size:
                 raise IndexError(f"index {value} is out of range for axis {axis} of size {size}")
     return mx.stop_gradient(index)
 
