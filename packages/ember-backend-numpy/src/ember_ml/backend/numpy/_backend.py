@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ember_ml.backend import dtypes
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
-from . import _creation, _elementwise, _fused, _linalg, _random, _reduce, _scatter, _shape
-from ._quiet import quiet, quiet_module
+from . import _creation, _elementwise, _fused, _linalg, _random, _reduce, _shape
 
 if TYPE_CHECKING:
     from ._tracer import Tracer
@@ -37,12 +37,9 @@ class NumpyBackend(Backend):
     array_type = np.ndarray
     array_types = (np.ndarray, np.generic)
     dtypes = {d: np.dtype(d.name) for d in dtypes.DTYPES.values() if d.name != "bfloat16"}
-    modules: tuple[Any, ...] = tuple(
-        map(
-            quiet_module,
-            (_fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
-        )
-    )
+    modules: tuple[ModuleType, ...] = (
+        _fused, _elementwise, _creation, _shape, _reduce, _linalg, _random,
+    )  # fmt: skip
     scalar_left = scalar_right = _SCALAR
     whole = {"sum": functools.partial(np.add.reduce, axis=None, **_AS_ARRAY)}
 
@@ -64,7 +61,6 @@ class NumpyBackend(Backend):
 
     asnative = staticmethod(np.asarray)
 
-    @quiet
     def from_python(self, data, /, *, dtype, device=None):
         return np.array(data, dtype)
 
