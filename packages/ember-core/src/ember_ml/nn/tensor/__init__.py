@@ -121,6 +121,7 @@ from ._data import reduce_tensor as reduce_tensor
 from ._data import to_backend as to_backend
 from ._data import to_device as to_device
 from ._data import to_dlpack as to_dlpack
+from ._einsum import einsum
 from ._elementwise import (
     abs,
     add,
@@ -162,6 +163,7 @@ from ._functions import (
 from ._index import getitem as getitem
 from ._index import setitem as setitem
 from ._linalg import (
+    kron,
     matmul,
     tensordot,
     vecdot,
@@ -187,7 +189,26 @@ from ._manipulation import (
 )
 from ._namespace import __array_namespace_info__
 from ._namespace import array_namespace as array_namespace
+from ._nan import (
+    nan_to_num,
+    nanargmax,
+    nanargmin,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from ._operators import install
+from ._padding import pad
+from ._quantiles import (
+    median,
+    nanmedian,
+    nanquantile,
+    quantile,
+)
 from ._reduction import (
     all,
     any,
@@ -234,6 +255,11 @@ from ._sets import (
     unique_counts,
     unique_inverse,
     unique_values,
+)
+from ._signal import (
+    convolve,
+    interp,
+    trapezoid,
 )
 
 __array_api_version__ = "2025.12"
@@ -295,6 +321,7 @@ __all__ = [
     "complex64",
     "concat",
     "conj",
+    "convolve",
     "copy",
     "copysign",
     "cos",
@@ -306,6 +333,7 @@ __all__ = [
     "diff",
     "divide",
     "e",
+    "einsum",
     "empty",
     "empty_like",
     "equal",
@@ -337,11 +365,13 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "interp",
     "isdtype",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
+    "kron",
     "less",
     "less_equal",
     "linalg",
@@ -364,12 +394,25 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
     "moveaxis",
     "multiply",
     "nan",
+    "nan_to_num",
+    "nanargmax",
+    "nanargmin",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "negative",
     "newaxis",
     "nextafter",
@@ -377,11 +420,13 @@ __all__ = [
     "not_equal",
     "ones",
     "ones_like",
+    "pad",
     "permute_dims",
     "pi",
     "positive",
     "pow",
     "prod",
+    "quantile",
     "random",
     "real",
     "reciprocal",
@@ -416,6 +461,7 @@ __all__ = [
     "tensordot",
     "tile",
     "top_k",
+    "trapezoid",
     "tril",
     "triu",
     "trunc",

@@ -16,7 +16,7 @@ from ._manipulation import permute_dims, reshape
 from ._operation import operation
 from ._shapes import as_axes, as_axis
 
-__all__ = ["matmul", "tensordot", "vecdot"]
+__all__ = ["kron", "matmul", "tensordot", "vecdot"]
 
 
 def _check_matmul(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
@@ -102,6 +102,22 @@ def tensordot(
     b = reshape(permute_dims(x2, (*right, *free2)), (inner, columns))
     shape = (*(x1.shape[i] for i in free1), *(x2.shape[j] for j in free2))
     return reshape(matmul(a, b), shape)
+
+
+@operation(accepts="numeric", result="same")
+def kron(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
+    """Kronecker product: ``x2`` in the place of each element of ``x1``, times the element.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.kron([1, 10], [1, 2, 3]).tolist()
+    [1, 2, 3, 10, 20, 30]
+    """
+    ndim = max(x1.ndim, x2.ndim)
+    shape1 = (1,) * (ndim - x1.ndim) + x1.shape
+    shape2 = (1,) * (ndim - x2.ndim) + x2.shape
+    tall = reshape(x1, tuple(n for size in shape1 for n in (size, 1)))
+    wide = reshape(x2, tuple(n for size in shape2 for n in (1, size)))
+    return reshape(tall * wide, tuple(m * n for m, n in zip(shape1, shape2, strict=True)))
 
 
 def _product(x: EmberTensor, axes: tuple[int, ...]) -> int:
