@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .run import LISTS, MOST, expected_failures, judge
+from ember_ml.backend.registry import get_backend
+
+from .run import LISTS, MOST, expected_failures, judge, missing_dtypes
 
 A, B, C = (f"array_api_tests/test_fft.py::test_{name}" for name in ("a", "b[x > 0]", "c"))
 
@@ -43,6 +45,11 @@ def test_a_list_is_read(tmp_path):
 def test_a_list_that_is_not_well_formed_is_refused(text, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
         listed(tmp_path, text)
+
+
+def test_the_suite_is_told_of_missing_dtypes(backend):
+    has = get_backend(backend).capabilities
+    assert missing_dtypes(backend) == [n for n in ("complex128", "float64") if n not in has]
 
 
 def test_what_fails_as_expected_is_good():
