@@ -249,6 +249,15 @@ def test_sign_of_complex_zeros() -> None:
     assert not np.signbit(found.imag).any()
 
 
+def test_complex_tanh_at_infinity() -> None:
+    x = et.asarray([complex(a, b) for a in (INF, -INF) for b in (5.5e18, -5.5e18, 2.0)])
+    found = et.tanh(x).numpy()
+    assert found.tolist() == [1, 1, 1, -1, -1, -1]
+    assert np.signbit(found.imag).tolist() == [False, True, False, False, True, False]
+    z = np.array([1 + 2j, -0.3 + 0.1j, -2 - 1j], "complex64")
+    np.testing.assert_allclose(et.tanh(et.asarray(z)).numpy(), np.tanh(z), rtol=1e-6)
+
+
 def test_bfloat16_computes() -> None:
     x = et.asarray([1.0, 2.0], dtype=et.bfloat16)
     assert (x * 1.5 + x).dtype is et.bfloat16

@@ -48,3 +48,10 @@ def expm1(x: Any, /) -> Any:
     half = mx.sin(0.5 * b)
     near = (mx.expm1(a) * mx.cos(b) - 2 * half * half) + 1j * (mx.exp(a) * mx.sin(b))
     return mx.where(mx.abs(a) < 1, near, mx.exp(x) - 1)
+
+
+def tanh(x: Any, /) -> Any:
+    a, b = mx.real(x), mx.imag(x)
+    # By the standard, and not with the sign of sin(2 b).
+    end = mx.sign(a).astype(x.dtype)
+    return mx.where(mx.isinf(a) & (b != 0), mx.where(b < 0, mx.conj(end), end), mx.tanh(x))
