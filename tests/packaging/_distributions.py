@@ -19,7 +19,7 @@ OWN = {
     "ember-backend-mlx": ["ember_ml/backend/mlx"],
     "ember-backend-numpy": ["ember_ml/backend/numpy"],
     "ember-backend-torch": ["ember_ml/backend/torch"],
-    "ember-core": ["ember_ml/nn", "ember_ml/cli"],
+    "ember-core": ["ember_ml/nn", "ember_ml/cli", "ember_ml/backend/testing"],
     "ember-data": ["ember_ml/data"],
     "ember-pipeline": ["ember_ml/pipeline"],
 }

@@ -16,6 +16,7 @@ __all__ = [
     "DTypeError",
     "DeviceError",
     "EmberError",
+    "InterchangeError",
     "InvalidValueError",
     "ShapeError",
     "TensorIndexError",
@@ -65,6 +66,10 @@ class BackendNotFoundError(EmberError, ImportError):
 
 class BackendLoadError(EmberError, ImportError):
     """A backend is installed and cannot be used: its engine is missing or it is incomplete."""
+
+
+class InterchangeError(EmberError, BufferError, ValueError):
+    """An array cannot be exported or imported, or not without the copy that was ruled out."""
 
 
 class UnsupportedError(EmberError, NotImplementedError):

@@ -70,6 +70,9 @@ class Backend:
     #: Engine functions of one floating or complex array for ``sum`` and ``prod`` of all elements:
     #: they save a Python call where the operation is called without options.
     whole: Mapping[str, Callable[[Native], Native]] = {}
+    #: What the engine should be able to do and cannot: tests of the kit by exact name, with the
+    #: reason, ``{"test_gradient[linalg.qr-float32]": "no derivative in the engine"}``.
+    known_failures: Mapping[str, str] = {}
     #: For a tracer that a backend makes to take gradients: the backend that it traces.
     base: Backend | None = None
 

@@ -1,0 +1,7 @@
+"""The conformance kit."""
+
+from ember_ml.backend.testing import BackendSuite
+
+
+class TestMLX(BackendSuite):
+    backend = "mlx"

@@ -1,0 +1,131 @@
+"""Activations, softmax, affine maps, fused losses and updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ember_ml.backend.dtypes import DType
+
+from .._case import Call, case
+from .._draw import Draw
+from ._elementwise import _erf
+
+
+def _activation(name: str, reference: Callable[..., Any]) -> None:
+    def arguments(draw: Draw, dtype: DType) -> Call:
+        return (draw.array(dtype),), {}
+
+    case(name, arguments, reference=reference, gradient=(0,), tolerance=4)
+
+
+_activation("relu", lambda x: np.maximum(x, 0))
+_activation("sigmoid", lambda x: 1 / (1 + np.exp(-x)))
+_activation("silu", lambda x: x / (1 + np.exp(-x)))
+_activation("gelu", lambda x: x * (1 + _erf(x / np.sqrt(2))) / 2)
+_activation("softplus", lambda x: np.log1p(np.exp(x)))
+
+
+def _leaky(draw: Draw, dtype: DType) -> Call:
+    return (draw.array(dtype),), {"negative_slope": draw.one_of(0.0, 0.25)}
+
+
+case("leaky_relu", _leaky, gradient=(0,),
+     reference=lambda x, *, negative_slope: np.where(x > 0, x, x * negative_slope))  # fmt: skip
+
+
+def _along(draw: Draw, dtype: DType) -> Call:
+    shape = draw.shape(1, empty=False)
+    return (draw.array(dtype, shape),), {"axis": draw.axis(len(shape))}
+
+
+def _softmax(x: Any, *, axis: int) -> Any:
+    e = np.exp(x)
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+case("softmax", _along, reference=_softmax, gradient=(0,), tolerance=4)
+case("log_softmax", _along, reference=lambda x, *, axis: np.log(_softmax(x, axis=axis)),
+     gradient=(0,), tolerance=4)  # fmt: skip
+
+
+def _reduced(draw: Draw, dtype: DType) -> Call:
+    shape = draw.shape(1, empty=False)
+    return (draw.array(dtype, shape),), {"axis": draw.axes(len(shape)), "keepdims": draw.flag()}
+
+
+case("logsumexp", _reduced, gradient=(0,), tolerance=4,
+     reference=lambda x, **options: np.log(np.sum(np.exp(x), **options)))  # fmt: skip
+
+
+def _affine(draw: Draw, dtype: DType) -> Call:
+    n, m = draw.integer(1, 4), draw.integer(1, 4)
+    x = draw.array(dtype, (*draw.shape(0, 2), n + 1 if draw.amiss() else n))
+    return (x, draw.array(dtype, (m, n)), draw.array(dtype, (m,))), {}
+
+
+case("linear", _affine, reference=lambda x, w, b: x @ w.T + b, gradient=(0, 1, 2), tolerance=4)
+
+
+def _classified(draw: Draw, dtype: DType) -> Call:
+    classes = draw.integer(1, 5)
+    batch = draw.shape(0, 2, empty=False)
+    labels = draw.indices(classes, batch, negative=False)
+    return (draw.array(dtype, (*batch, classes)), labels), {}
+
+
+def _cross_entropy(x: Any, labels: Any) -> Any:
+    log = np.log(_softmax(x, axis=-1))
+    return -np.take_along_axis(log, labels[..., None], axis=-1)[..., 0]
+
+
+case("softmax_cross_entropy", _classified, reference=_cross_entropy, gradient=(0,), tolerance=4)
+
+
+def _sgd(draw: Draw, dtype: DType) -> Call:
+    shape = draw.shape(1)
+    arrays = tuple(draw.array(dtype, shape) for _ in range(3))
+    return (*arrays, 0.125), {"momentum": 0.5, "dampening": draw.one_of(0.0, 0.25),
+        "weight_decay": draw.one_of(0.0, 0.25), "nesterov": draw.flag()}  # fmt: skip
+
+
+def _sgd_step(
+    x: Any, gradient: Any, velocity: Any, rate: float, /, *,
+    momentum: float, dampening: float, weight_decay: float, nesterov: bool,
+) -> Any:  # fmt: skip
+    """As `torch.optim.SGD` states it."""
+    gradient = gradient + weight_decay * x
+    velocity = momentum * velocity + (1 - dampening) * gradient
+    step = gradient + momentum * velocity if nesterov else velocity
+    return x - rate * step, velocity
+
+
+def _floats(dtype: DType) -> bool:
+    return dtype.name in ("float32", "float64")
+
+
+case("sgd_update", _sgd, reference=_sgd_step, accepts=_floats, tolerance=4)
+
+
+def _adam(draw: Draw, dtype: DType) -> Call:
+    shape = draw.shape(1)
+    x, gradient, mean = (draw.array(dtype, shape) for _ in range(3))
+    square = draw.array(dtype, shape, low=0.5, high=4)
+    return (x, gradient, mean, square, 0.125, 1.25, draw.one_of(1.0, 0.75)), {
+        "beta1": 0.75, "beta2": 0.875, "epsilon": 0.0625}  # fmt: skip
+
+
+def _adam_step(
+    x: Any, gradient: Any, mean: Any, square: Any,
+    step_size: float, root: float, shrink: float, /, *,
+    beta1: float, beta2: float, epsilon: float,
+) -> Any:  # fmt: skip
+    """Kingma and Ba 2015, algorithm 1, with the bias corrections worked into the step."""
+    mean = beta1 * mean + (1 - beta1) * gradient
+    square = beta2 * square + (1 - beta2) * gradient**2
+    return x * shrink - step_size * mean / (np.sqrt(square) / root + epsilon), mean, square
+
+
+case("adam_update", _adam, reference=_adam_step, accepts=_floats, tolerance=8)

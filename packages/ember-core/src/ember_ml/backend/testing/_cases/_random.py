@@ -1,0 +1,46 @@
+"""The portable stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ember_ml.backend.dtypes import DTYPES, DType
+
+from .._case import Call, case
+from .._draw import Draw
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+
+
+def threefry(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Threefry-2x32, 20 rounds (Salmon et al. 2011, section 3.3), one block in Python integers."""
+    mask = 0xFFFFFFFF
+    keys = (*key, 0x1BD11BDA ^ key[0] ^ key[1])
+    a, b = (counter[0] + keys[0]) & mask, (counter[1] + keys[1]) & mask
+    for group in range(5):
+        for turn in _ROTATIONS[group % 2]:
+            a = (a + b) & mask
+            b = ((b << turn | b >> 32 - turn) & mask) ^ a
+        a = (a + keys[(group + 1) % 3]) & mask
+        b = (b + keys[(group + 2) % 3] + group + 1) & mask
+    return a, b
+
+
+def _words(draw: Draw, dtype: DType) -> Call:
+    key = draw.integer(0, 2**32 - 1), draw.integer(0, 2**32 - 1)
+    return (key, draw.one_of(0, 1, 5, 2**32 - 3), draw.integer(0, 9)), {}
+
+
+def _stream(key: tuple[int, int], start: int, count: int) -> Any:
+    blocks = [threefry(key, (i & 0xFFFFFFFF, i >> 32)) for i in range(start, start + count)]
+    return np.asarray(blocks, dtype=np.uint32).reshape(-1)
+
+
+case(
+    "random_words",
+    _words,
+    reference=_stream,
+    accepts=lambda dtype: dtype is DTYPES["uint32"],
+)
