@@ -14,7 +14,6 @@ from ._integers import least, refuse_zero
 
 def _operands(x1: Any, x2: Any) -> tuple[Any, Any, Any]:
     """Both as arrays, the second without -1, and where it was."""
-    refuse_zero(x2)
     if not isinstance(x2, mx.array):
         x2 = mx.array(x2, x1.dtype)
     elif not isinstance(x1, mx.array):
@@ -24,11 +23,17 @@ def _operands(x1: Any, x2: Any) -> tuple[Any, Any, Any]:
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Any:
+    refuse_zero(x2)
+    if isinstance(x2, int) and x2 != -1:
+        return mx.floor_divide(x1, x2)
     x1, x2, negated = _operands(x1, x2)
     return mx.where(negated, -x1, mx.floor_divide(x1, x2))
 
 
 def remainder(x1: Any, x2: Any, /) -> Any:
+    refuse_zero(x2)
+    if isinstance(x2, int) and x2 != -1:
+        return mx.remainder(x1, x2)
     x1, x2, negated = _operands(x1, x2)
     return mx.where(negated | (x2 == 0), 0, mx.remainder(x1, x2))
 
