@@ -15,7 +15,8 @@ from ember_ml.backend.registry import set_backend
 from ember_ml.nn import tensor as et
 
 set_backend("torch")
-assert (et.asarray([1.0, 2.0]) + 1.0).tolist() == [2.0, 3.0]
+x = et.asarray([1.0, 2.0]) + 1.0
+assert et.take_along_axis(x, et.asarray([1, 0])).tolist() == [3.0, 2.0]
 print(sorted(m for m in set(sys.modules) - before if m.partition(".")[0] in ("torch", "numpy")))
 assert flags == (torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads())
 """
@@ -47,7 +48,7 @@ def output(program: str) -> str:
     return run.stdout.strip()
 
 
-def test_the_first_tensor_loads_no_more_of_pytorch() -> None:
+def test_the_first_tensors_load_no_more_of_pytorch() -> None:
     assert output(PROGRAM) == "[]"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from ember_ml.backend.protocol import Native
 
@@ -32,7 +35,6 @@ erf = torch.erf
 exp = torch.exp
 expm1 = torch.expm1
 floor = torch.floor
-floor_divide = torch.floor_divide
 greater = torch.gt
 greater_equal = torch.ge
 hypot = torch.hypot
@@ -55,9 +57,7 @@ multiply = torch.multiply
 negative = torch.negative
 nextafter = torch.nextafter
 not_equal = torch.ne
-pow = torch.pow
 real = torch.real
-remainder = torch.remainder
 round = torch.round
 signbit = torch.signbit
 sin = torch.sin
@@ -80,6 +80,32 @@ def minimum(x1: Native, x2: Native, /) -> Native:
     if x2.__class__ in (float, int):
         x2 = torch.scalar_tensor(x2, dtype=x1.dtype, device=x1.device)
     return torch.minimum(x1, x2)
+
+
+def floor_divide(x1: Native, x2: Native, /) -> Native:
+    # PyTorch makes NaN and -1 where the standard has infinities and -0.
+    exact = torch.floor_divide(x1, x2)
+    endless = torch.logical_or(torch.isnan(exact), torch.isinf(torch.as_tensor(x2)))
+    # Its derivative is zero, and PyTorch has none.
+    return torch.where(endless, torch.floor(torch.divide(x1, x2)), exact).detach()
+
+
+def remainder(x1: Native, x2: Native, /) -> Native:
+    # PyTorch gives a zero the sign of `x1`. Adding zero makes it positive; to copy a sign would
+    # take the derivative away.
+    side: Any = math.copysign(1.0, x2) if x2.__class__ in (float, int) else _side(x2)
+    return side * (torch.remainder(side * x1, side * x2) + 0.0)
+
+
+def _side(x: Native) -> Native:
+    return torch.copysign(torch.ones_like(x), x)
+
+
+def pow(x1: Native, x2: Native, /) -> Native:
+    if x2.__class__ is float and (x2 == 0.5 or x2 == -0.5):
+        # PyTorch takes the square root, which for -infinity and -0.0 is another number.
+        x1 = torch.threshold(x1, -math.inf, math.inf) + 0.0
+    return torch.pow(x1, x2)
 
 
 def sign(x: Native, /) -> Native:

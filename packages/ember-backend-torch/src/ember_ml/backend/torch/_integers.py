@@ -1,9 +1,13 @@
-"""What integers need: a matrix product on devices whose libraries have none."""
+"""What integers need: no care of infinities, a matrix product on devices without one."""
 
 from __future__ import annotations
 
 import torch
 from ember_ml.backend.protocol import Native
+
+floor_divide = torch.floor_divide
+pow = torch.pow
+remainder = torch.remainder
 
 
 def matmul(x1: Native, x2: Native, /) -> Native:

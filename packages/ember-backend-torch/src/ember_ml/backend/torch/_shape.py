@@ -76,8 +76,7 @@ def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
     size, axis = x.size(axis), axis % max(x.ndim, 1)
     indices = indices.long()
     indices = torch.where(indices < 0, indices + size, indices)
-    rest = [(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (x.shape, indices.shape)]
-    wide = list(torch.broadcast_shapes(*rest))
+    wide = [q if p == 1 else p for p, q in zip(x.shape, indices.shape, strict=True)]
     wide[axis] = -1  # as it is in either
     try:
         # PyTorch's take_along_dim would turn an index out of range into one within.
