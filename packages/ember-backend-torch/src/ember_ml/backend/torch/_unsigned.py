@@ -98,7 +98,8 @@ def _shifted(bits: Native, places: Native) -> Native:
     """``bits`` moved down, zeros moved in from above."""
     lowest = torch.full_like(bits, torch.iinfo(bits.dtype).min)
     moved = (_turned(bits) >> places) - (lowest >> places)
-    return torch.where(places < bits.dtype.itemsize * 8, moved, 0)
+    within = torch.logical_and(places >= 0, places < bits.dtype.itemsize * 8)
+    return torch.where(within, moved, 0)
 
 
 def _divided(n: Native, d: Native) -> Native:
@@ -107,6 +108,13 @@ def _divided(n: Native, d: Native) -> Native:
     q = torch.div(_shifted(n, one), d, rounding_mode="trunc") << 1
     q = q + (_turned(n - q * d) >= _turned(d)).to(n.dtype)
     return torch.where(d < 0, (_turned(n) >= _turned(d)).to(n.dtype), q)
+
+
+def _raised(base: Native, exponent: Native) -> Native:
+    """Unsigned powers, which wrap round."""
+    # The top bit of the exponent leads an odd base once round, and an even one to zero.
+    found = torch.pow(base, exponent & torch.iinfo(exponent.dtype).max)
+    return torch.where(torch.logical_and(exponent < 0, base % 2 == 0), 0, found)
 
 
 add = _alike(torch.add)
@@ -133,7 +141,7 @@ minimum = _choosing(torch.minimum)
 multiply = _alike(torch.multiply)
 negative = _rearranging(torch.negative)
 not_equal = _comparing(torch.ne)
-pow = _alike(torch.pow)
+pow = _alike(_raised)
 remainder = _alike(lambda n, d: n - _divided(n, d) * d)
 sort = _selecting(_shape.sort)
 square = _rearranging(torch.square)
