@@ -27,6 +27,7 @@ from . import (
     _linalg,
     _random,
     _reduce,
+    _scatter,
     _search,
     _shape,
     _signed,
@@ -85,7 +86,7 @@ class MLXBackend(Backend):
         if d.name not in _MISSING
     }
     modules: tuple[ModuleType, ...] = (
-        _elementwise, _creation, _shape, _search, _reduce, _linalg, _random,
+        _elementwise, _creation, _shape, _search, _scatter, _reduce, _linalg, _random,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = {
         d: places for d, places in _variants().items() if d.name not in _MISSING

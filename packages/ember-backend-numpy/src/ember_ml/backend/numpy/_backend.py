@@ -11,7 +11,7 @@ from ember_ml.backend import dtypes
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
-from . import _creation, _elementwise, _fused, _linalg, _random, _reduce, _shape
+from . import _creation, _elementwise, _fused, _linalg, _random, _reduce, _scatter, _shape
 
 if TYPE_CHECKING:
     from ._tracer import Tracer
@@ -38,7 +38,7 @@ class NumpyBackend(Backend):
     array_types = (np.ndarray, np.generic)
     dtypes = {d: np.dtype(d.name) for d in dtypes.DTYPES.values() if d.name != "bfloat16"}
     modules: tuple[ModuleType, ...] = (
-        _fused, _elementwise, _creation, _shape, _reduce, _linalg, _random,
+        _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random,
     )  # fmt: skip
     scalar_left = scalar_right = _SCALAR
     whole = {"sum": functools.partial(np.add.reduce, axis=None, **_AS_ARRAY)}

@@ -26,6 +26,7 @@ from . import (
     _rules_fft,
     _rules_linalg,
     _rules_reduce,
+    _rules_scatter,
     _rules_shape,
     _shape,
 )
@@ -68,7 +69,7 @@ _FUSED = SimpleNamespace(
     **{name: primitive(function, *products) for name, (function, products) in VJPS.items()}
 )
 _RULES: tuple[Any, ...] = (
-    _rules_elementwise, _rules_shape, _rules_reduce, _rules_linalg, _rules_fft,
+    _rules_elementwise, _rules_shape, _rules_scatter, _rules_reduce, _rules_linalg, _rules_fft,
     _constants(_elementwise, _reduce, _shape),
     _creation, _traced(_elementwise), _traced(_shape),
 )  # fmt: skip

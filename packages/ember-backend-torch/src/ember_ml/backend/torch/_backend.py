@@ -22,6 +22,7 @@ from . import (
     _memory,
     _random,
     _reduce,
+    _scatter,
     _shape,
     _sums,
     _transforms,
@@ -53,7 +54,7 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _fused, _elementwise, _creation, _shape, _reduce, _linalg, _random
+        _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     whole = {"sum": torch.sum, "prod": torch.prod}

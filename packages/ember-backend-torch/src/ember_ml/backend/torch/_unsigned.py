@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from ember_ml.backend.protocol import Native
 
-from . import _integers, _reduce, _shape
+from . import _integers, _reduce, _scatter, _shape
 from ._creation import SIGNED
 
 
@@ -153,6 +153,18 @@ triu = _rearranging(_shape.triu)
 
 def abs(x: Native, /) -> Native:
     return x
+
+
+def index_add(x: Native, indices: Native, values: Native, /) -> Native:
+    return _scatter.index_add(_bits(x), indices, _bits(values)).view(x.dtype)
+
+
+def index_max(x: Native, indices: Native, values: Native, /) -> Native:
+    return _turned(_scatter.index_max(_ranked(x), indices, _ranked(values))).view(x.dtype)
+
+
+def index_min(x: Native, indices: Native, values: Native, /) -> Native:
+    return _turned(_scatter.index_min(_ranked(x), indices, _ranked(values))).view(x.dtype)
 
 
 def nonzero(x: Native, /) -> tuple[Native, ...]:

@@ -58,6 +58,7 @@ from ._analysis import (
     tan,
     tanh,
 )
+from ._at import At as At
 from ._bitwise import (
     bitwise_and,
     bitwise_invert,
@@ -160,6 +161,7 @@ from ._functions import (
     softmax_cross_entropy,
     stop_gradient,
 )
+from ._gather import gather, one_hot, scatter
 from ._index import getitem as getitem
 from ._index import setitem as setitem
 from ._linalg import (
@@ -249,6 +251,7 @@ from ._search import (
     top_k,
     where,
 )
+from ._segments import segment_max, segment_mean, segment_min, segment_sum
 from ._sets import (
     isin,
     unique_all,
@@ -354,6 +357,7 @@ __all__ = [
     "from_native",
     "full",
     "full_like",
+    "gather",
     "get_backend",
     "greater",
     "greater_equal",
@@ -418,6 +422,7 @@ __all__ = [
     "nextafter",
     "nonzero",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "pad",
@@ -436,7 +441,12 @@ __all__ = [
     "result_type",
     "roll",
     "round",
+    "scatter",
     "searchsorted",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_sum",
     "set_backend",
     "sign",
     "signbit",

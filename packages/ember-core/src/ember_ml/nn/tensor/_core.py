@@ -279,6 +279,17 @@ class EmberTensor:
     def __setitem__(self, key: Any, value: TensorLike, /) -> None:
         ops.setitem(self, key, value)
 
+    @property
+    def at(self) -> ops.At:
+        """Updates that make a new tensor: ``x.at[key].set(value)``, ``add``, ``multiply``,
+        ``max``, ``min``, for every key that ``x[key]`` takes.
+
+        >>> from ember_ml.nn import tensor as et
+        >>> et.zeros(3).at[[0, 2, 0]].add(1.0).tolist()
+        [2.0, 0.0, 1.0]
+        """
+        return ops.At(self)
+
     # -- operators: `_operators` puts the operations themselves in the place of these ----------
 
     def __add__(self, other: TensorLike, /) -> EmberTensor: ...
