@@ -29,6 +29,13 @@ CASES = {
     "linear": [([normal(*s, 5), normal(3, 5), normal(3)], {}) for s in [(), (4,), (2, 3), (0,)]],
     "softmax_cross_entropy": [([ROWS, np.array([0, 4, 2, 2])], {}),
                               ([normal(2, 3, 4), RNG.integers(0, 4, (2, 3))], {})],
+    "order_statistics": [([normal(3, 9)], {"ranks": (0, 4, 8)}), ([normal(2, 0, 1)], {"ranks": (0,)}),
+                         ([np.array([np.nan, 1, -np.inf, 0], "f4")], {"ranks": (0, 2, 3)})],
+    "pad_constant": [([normal(2, 3), ((1, 0), (2, 3))], {"value": -1.5}),
+                     ([normal(), ()], {"value": 0}), ([normal(0, 2), ((0, 1), (0, 0))], {"value": 2}),
+                     ([np.array([2**62 + 1]), ((1, 1),)], {"value": 2**62 + 3})],
+    "convolve": [([normal(m), normal(n)], {"mode": mode}) for mode in ("full", "same", "valid")
+                 for m, n in [(1, 1), (5, 2), (3, 6), (40, 7)]],
     "sgd_update": [
         ([normal(7), normal(7), normal(7), 0.1],
          {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n})

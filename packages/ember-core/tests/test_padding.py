@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ember_ml import nn
 from ember_ml.backend.errors import (
     ArgumentError,
     AxisError,
@@ -46,6 +47,33 @@ def test_value(backend):
     same(et.pad(et.asarray(X), 1, value=-1.5), np.pad(X, 1, constant_values=-1.5))
     assert et.pad([1, 2], 1, value=7).dtype is et.int64
     assert et.pad([1.0], 1, value=et.inf).tolist() == [et.inf, 1.0, et.inf]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("bool", True),
+        ("int8", -128),
+        ("uint8", 255),
+        ("int64", 2**53 + 1),  # which double precision does not hold
+        ("uint64", 2**64 - 1),
+        ("complex64", 1 + 2j),
+        ("float16", 0.5),
+    ],
+)
+def test_value_of_each_kind(backend, dtype, value):
+    x = np.array([[0, 1, 1]]).astype(dtype)
+    result = et.pad(et.asarray(x), ((0, 1), (1, 0)), value=value)
+    assert result.dtype.name == dtype
+    assert result.tolist() == [[value, *x[0].tolist()], [value] * 4]
+
+
+def test_in_vmap_and_compile(backend):
+    expected = np.pad(X, ((0, 0), (1, 2)), constant_values=3)
+    same(nn.vmap(lambda x: et.pad(x, (1, 2), value=3.0))(et.asarray(X)), expected)
+    same(nn.compile(lambda x: et.pad(x, ((0, 0), (1, 2)), value=3.0))(et.asarray(X)), expected)
+    expected = np.pad(X, ((0, 0), (1, 2)), mode="reflect")
+    same(nn.vmap(lambda x: et.pad(x, (1, 2), mode="reflect"))(et.asarray(X)), expected)
 
 
 def test_of_nothing(backend):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ember_ml import nn
-from ember_ml.backend.errors import AxisError, DTypeError, InvalidValueError
+from ember_ml.backend.errors import AxisError, DTypeError, InvalidValueError, ShapeError
 from ember_ml.nn import tensor as et
 
 from ._values import close, same
@@ -70,6 +70,16 @@ def test_dtypes(backend, dtype):
     close(et.nanmedian(et.asarray(x), axis=1), of("median", x, axis=1))
 
 
+def test_many_quantiles(backend):
+    q = np.linspace(0, 1, 23).tolist()
+    x = RNG.normal(size=(3, 50)).astype(np.float32)
+    close(et.quantile(et.asarray(x), q, axis=1), of("quantile", x, q, axis=1))
+    double = x.astype(np.float64)
+    if et.float64 in et.get_backend(backend).dtypes:
+        result = et.quantile(et.asarray(double), q, axis=1)
+        close(result, np.quantile(double, q, axis=1), rtol=1e-12, atol=1e-12)
+
+
 def test_nan_is_passed_on(backend):
     x = np.array([[1.0, np.nan], [2.0, 3.0]], np.float32)
     close(et.quantile(et.asarray(x), [0.0, 0.5], axis=1), of("quantile", x, [0.0, 0.5], axis=1))
@@ -115,6 +125,10 @@ def test_what_makes_no_sense(backend, name):
         function([1.0, 2.0], 1.5)
     with pytest.raises(InvalidValueError, match="between 0 and 1"):
         function([1.0, 2.0], [0.5, et.nan])
+    with pytest.raises(InvalidValueError, match="between 0 and 1"):
+        function([1.0, 2.0], 0.5j)
+    with pytest.raises(ShapeError, match="ragged"):
+        function([1.0, 2.0], [[0.5], 0.5])
     with pytest.raises(InvalidValueError, match="method"):
         function([1.0, 2.0], 0.5, method="exact")
     with pytest.raises(AxisError):
@@ -135,3 +149,8 @@ def test_gradients(backend):
 def test_in_vmap(backend):
     close(nn.vmap(et.median)(et.asarray(X)), of("median", X, axis=(1, 2)))
     close(nn.vmap(et.nanmedian)(et.asarray(HOLES)), of("nanmedian", HOLES, axis=(1, 2)))
+
+
+def test_in_compile(backend):
+    compiled = nn.compile(lambda x: et.quantile(x, [0.1, 0.5], axis=0))
+    close(compiled(et.asarray(X)), of("quantile", X, [0.1, 0.5], axis=0))

@@ -10,6 +10,9 @@ import mlx.core as mx
 from . import _reduce
 from ._search import checked
 
+#: Ranks up to which finding them one by one is faster than sorting.
+_FEW = 10
+
 
 def relu(x: Any, /) -> Any:
     return mx.maximum(x, 0)
@@ -62,6 +65,16 @@ def softmax_cross_entropy(x: Any, labels: Any, /) -> Any:
     labels = checked(labels, x.shape[-1], -1, least=0)[..., None]
     shifted = x - mx.stop_gradient(mx.max(x, -1, True))
     return mx.logsumexp(shifted, -1) - mx.squeeze(mx.take_along_axis(shifted, labels, -1), -1)
+
+
+def order_statistics(x: Any, /, *, ranks: tuple[int, ...]) -> Any:
+    if len(ranks) > _FEW or not x.size:
+        return mx.sort(x, -1)[..., mx.array(ranks)]
+    return mx.stack([mx.partition(x, rank, -1)[..., rank] for rank in ranks], -1)
+
+
+def pad_constant(x: Any, widths: tuple[tuple[int, int], ...], /, *, value: float) -> Any:
+    return mx.pad(x, widths, constant_values=mx.array(value, x.dtype))
 
 
 def adam_update(

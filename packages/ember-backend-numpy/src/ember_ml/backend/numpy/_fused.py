@@ -69,6 +69,25 @@ def softmax_cross_entropy(x, labels, /):
     return -rows[np.arange(rows.shape[0]), labels.reshape(-1)].reshape(labels.shape)
 
 
+def order_statistics(x, /, *, ranks):
+    return np.partition(x, ranks)[..., ranks]
+
+
+def pad_constant(x, widths, /, *, value):
+    spans = [
+        (before, before + n, after) for n, (before, after) in zip(x.shape, widths, strict=True)
+    ]
+    padded = np.full([end + after for _, end, after in spans], value, x.dtype)
+    padded[tuple(slice(start, end) for start, end, _ in spans)] = x
+    return padded
+
+
+def convolve(x1, x2, /, *, mode="full"):
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError("these are no vectors")
+    return np.convolve(x1, x2, mode)
+
+
 # -- optimizers: in place ---------------------------------------------------------------------
 
 

@@ -66,6 +66,28 @@ def softmax_cross_entropy(x: Native, labels: Native, /) -> Native:
     return losses.reshape(labels.shape)
 
 
+#: Ranks up to which finding them one by one is faster than sorting.
+_FEW = 6
+
+
+def order_statistics(x: Native, /, *, ranks: tuple[int, ...]) -> Native:
+    if len(ranks) > _FEW:
+        return torch.sort(x).values[..., list(ranks)]
+    return torch.stack([torch.kthvalue(x, rank + 1).values for rank in ranks], -1)
+
+
+def pad_constant(
+    x: Native, widths: tuple[tuple[int, int], ...], /, *, value: float | complex
+) -> Native:
+    flat = [n for pair in reversed(widths) for n in pair]
+    if x.is_floating_point() or not value:
+        return functional.pad(x, flat, value=float(value.real))
+    # PyTorch takes the value as a floating-point number.
+    inside = functional.pad(torch.ones_like(x, dtype=torch.bool), flat)
+    outside = torch.tensor(value, dtype=x.dtype, device=x.device)
+    return torch.where(inside, functional.pad(x, flat), outside)
+
+
 # -- optimizers: in place, unless a transform records what happens -----------------------------
 
 

@@ -5,16 +5,18 @@ They are those of NumPy of the same names. Elements that are NaN get a gradient 
 
 from __future__ import annotations
 
-from ember_ml.backend.dtypes import DTypeLike, float32, uint8
+import math
+
+from ember_ml.backend.dtypes import DTypeLike, float32, int64, uint8
 
 from ._compare import isnan
 from ._core import EmberTensor, TensorLike
 from ._data import finfo
 from ._elementwise import imag, real
 from ._operation import operation
-from ._reduction import all, any, count_nonzero, max, min, prod, sum
+from ._reduction import all, any, max, min, prod, sum
 from ._search import argmax, argmin, where
-from ._shapes import empty_fault
+from ._shapes import as_axes, empty_fault
 
 __all__ = [
     "nan_to_num",
@@ -78,7 +80,8 @@ def _wide(x: EmberTensor) -> EmberTensor:
 
 def _count(x: EmberTensor, axis: int | tuple[int, ...] | None, keepdims: bool) -> EmberTensor:
     """How many elements are not NaN, in the dtype of ``x``."""
-    return count_nonzero(~isnan(x), axis=axis, keepdims=keepdims).astype(x.dtype)
+    size = math.prod(x.shape[a] for a in as_axes(axis, x.ndim, "nanmean"))
+    return (size - sum(isnan(x), axis=axis, dtype=int64, keepdims=keepdims)).astype(x.dtype)
 
 
 @operation(accepts="inexact", result="same")

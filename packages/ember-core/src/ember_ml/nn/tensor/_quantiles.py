@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from ember_ml.backend.dtypes import float32, float64, int64
-from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.errors import InvalidValueError, ShapeError
 
 from ._compare import isnan
-from ._convert import _flatten as flattened
+from ._convert import SCALARS
 from ._core import EmberTensor, TensorLike
 from ._creation import _on, asarray, full
 from ._elementwise import ceil, floor, maximum, minimum
@@ -100,15 +100,20 @@ def quantile(
 
 def _fractions(q: Any) -> tuple[list[float], tuple[int, ...]]:
     """The numbers of ``q`` and its shape."""
-    numbers: list[Any] = []
-    if isinstance(q, EmberTensor):
+    if isinstance(q, list | tuple):  # not by way of a tensor, which would round them
+        parts = [_fractions(part) for part in q]
+        shapes = {shape for _, shape in parts}
+        if len(shapes) > 1:
+            raise ShapeError(f"quantile: q is ragged: {q}")
+        inner = shapes.pop() if shapes else ()
+        return [number for numbers, _ in parts for number in numbers], (len(parts), *inner)
+    numbers: list[Any] = [q]
+    shape: tuple[int, ...] = ()
+    if q.__class__ not in SCALARS:
+        q = asarray(q)
         numbers, shape = reshape(q, (-1,)).tolist(), q.shape
-    else:
-        shape = flattened(q, "", numbers)  # not by way of a tensor, which would round them
-    if not all(number.__class__ in (bool, int, float) for number in numbers):
-        return _fractions(asarray(q).astype(float32))
     for number in numbers:
-        if not 0 <= number <= 1:
+        if number.__class__ is complex or not 0 <= number <= 1:
             raise InvalidValueError(f"quantile: q must be between 0 and 1, and is {number}")
     return [float(number) for number in numbers], shape
 
@@ -160,7 +165,7 @@ def _between(low: EmberTensor, high: EmberTensor, part: float) -> EmberTensor:
     return where(low == high, low, low + (high - low) * part)
 
 
-@operation(accepts="real", result="same")
+@operation(accepts="floating", result="same")
 def order_statistics(x: TensorLike, /, *, ranks: tuple[int, ...]) -> EmberTensor:
     """The elements that sorting along the last axis would put at ``ranks``, in that order.
 

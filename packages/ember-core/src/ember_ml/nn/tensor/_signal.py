@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
@@ -10,7 +11,7 @@ from ._compare import isnan
 from ._core import EmberTensor, TensorLike
 from ._creation import _on, arange, ones_like
 from ._linalg import matmul
-from ._manipulation import flip
+from ._manipulation import flip, reshape
 from ._operation import operation
 from ._padding import pad_constant
 from ._reduction import sum
@@ -55,10 +56,20 @@ def convolve(
     around = {"full": (width - 1, width - 1), "same": (width // 2, (width - 1) // 2)}
     before, after = around.get(mode, (0, 0))
     padded = pad_constant(long, ((before, after),), value=0)
+    size += before + after - width + 1
+    # Blocks of the result are products of stretches of the one with shifted copies of the other:
+    # their length balances the memory of the two.
+    block = math.isqrt(size - 1) + 1
+    blocks = (size - 1) // block + 1
+    stretch = block + width - 1
+    shifted = pad_constant(flip(short), ((block - 1, block - 1),), value=0)
+    padded = pad_constant(padded, ((0, block * blocks - size),), value=0)
     with _on(padded):
-        start = arange(size + before + after - width + 1, device=padded.device)
-        offset = arange(width, device=padded.device)
-    return matmul(padded[start[:, None] + offset], flip(short))
+        starts = arange(0, block * blocks, block, device=padded.device)
+        along = arange(stretch, device=padded.device)
+        back = arange(block - 1, -1, -1, device=padded.device)
+    product = matmul(padded[starts[:, None] + along], shifted[along[:, None] + back])
+    return reshape(product, (block * blocks,))[:size]
 
 
 def _check_interp(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
