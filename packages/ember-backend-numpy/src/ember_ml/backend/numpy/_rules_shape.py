@@ -45,6 +45,12 @@ def stop_gradient(x, /):
 
 # -- shapes -------------------------------------------------------------------------------------
 
+
+def reshape(x, /, shape, *, copy=None):
+    # a traced value is never written to: sharing it is no different from a copy
+    return anp.reshape(x, shape) if isinstance(x, ArrayBox) else _shape.reshape(x, shape, copy=copy)
+
+
 _total = primitive(
     lambda x, axes: np.add.reduce(x, axes, keepdims=True),
     lambda answer, x, axes: lambda g: broadcast_to(g, np.shape(plain(x))),

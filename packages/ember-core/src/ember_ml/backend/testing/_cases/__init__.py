@@ -7,9 +7,11 @@ from . import (
     _functions,
     _linalg,
     _manipulation,
+    _numerics,
     _pairwise,
     _random,
     _reduction,
+    _rows,
     _search,
 )
 
@@ -20,8 +22,10 @@ __all__ = [
     "_functions",
     "_linalg",
     "_manipulation",
+    "_numerics",
     "_pairwise",
     "_random",
     "_reduction",
+    "_rows",
     "_search",
 ]
