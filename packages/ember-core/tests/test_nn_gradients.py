@@ -170,6 +170,12 @@ CASES = {
     "nanmax": [(lambda x: et.nanmax(x, axis=1), X)],
     "nanmin": [(lambda x: et.nanmin(x, axis=1), X)],
     "nan_to_num": [(et.nan_to_num, X)],
+    "histogram": [
+        (lambda w: et.histogram(X, bins=3, weights=w).hist, normal(2, 3)),
+        (lambda w: et.histogram(X, bins=3, weights=w, density=True).hist, positive(2, 3)),
+    ],
+    "cov": [(et.cov, X), (lambda x: et.cov(x, correction=0.0), normal(2, 3, 4))],
+    "corrcoef": [(lambda x: et.corrcoef(x)[0, 1:], normal(3, 5))],
     "tensordot": [
         (lambda x, y: et.tensordot(x, y, axes=1), X, normal(3, 4)),
         (lambda x, y: et.tensordot(x, y, axes=((0,), (1,))), X, normal(4, 2)),

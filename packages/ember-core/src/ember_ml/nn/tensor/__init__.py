@@ -231,6 +231,7 @@ from ._repr import array_str as array_str
 from ._results import (
     EighResult,
     EigResult,
+    HistogramResult,
     QRResult,
     SlogdetResult,
     SVDResult,
@@ -264,6 +265,11 @@ from ._signal import (
     interp,
     trapezoid,
 )
+from ._statistics import (
+    corrcoef,
+    cov,
+    histogram,
+)
 
 __array_api_version__ = "2025.12"
 
@@ -279,6 +285,7 @@ __all__ = [
     "SlogdetResult",
     "SVDResult",
     "QRResult",
+    "HistogramResult",
     "EigResult",
     "EighResult",
     "DType",
@@ -327,9 +334,11 @@ __all__ = [
     "convolve",
     "copy",
     "copysign",
+    "corrcoef",
     "cos",
     "cosh",
     "count_nonzero",
+    "cov",
     "cumulative_prod",
     "cumulative_sum",
     "current_backend",
@@ -361,6 +370,7 @@ __all__ = [
     "get_backend",
     "greater",
     "greater_equal",
+    "histogram",
     "hypot",
     "iinfo",
     "imag",

@@ -11,6 +11,7 @@ __all__ = [
     "RESULTS",
     "EighResult",
     "EigResult",
+    "HistogramResult",
     "QRResult",
     "SVDResult",
     "SlogdetResult",
@@ -49,6 +50,13 @@ class TopKResult(NamedTuple):
 
     values: EmberTensor
     indices: EmberTensor
+
+
+class HistogramResult(NamedTuple):
+    """Result of `histogram`."""
+
+    hist: EmberTensor
+    bin_edges: EmberTensor
 
 
 class QRResult(NamedTuple):
@@ -94,6 +102,7 @@ RESULTS: dict[str, Callable[..., Any]] = {
         UniqueCountsResult,
         UniqueInverseResult,
         TopKResult,
+        HistogramResult,
         QRResult,
         SVDResult,
         EighResult,
