@@ -46,6 +46,6 @@ linalg_svdvals = torch.linalg.svdvals
 
 def linalg_solve(x1: Native, x2: Native, /) -> Native:
     if x2.ndim == 1:
-        return torch.linalg.solve(x1, x2.unsqueeze(-1)).squeeze(-1)
+        return linalg_solve(x1, x2.unsqueeze(-1)).squeeze(-1)
     # PyTorch may take a matrix for a batch of vectors where it has fewer dimensions.
     return torch.linalg.solve(x1, x2.expand(*x1.shape[: max(x1.ndim - x2.ndim, 0)], *x2.shape))

@@ -185,7 +185,7 @@ class Draw:
     def regular(self, dtype: DType, shape: Sequence[int]) -> Array:
         """Square matrices that are far from singular."""
         a = self.array(dtype, shape, low=-1, high=1).values
-        return self.exact(a + 3 * np.eye(shape[-1]), dtype)
+        return self.exact(a + 3 * np.eye(shape[-2], shape[-1]), dtype)
 
     @staticmethod
     def exact(values: Any, dtype: DType) -> Array:

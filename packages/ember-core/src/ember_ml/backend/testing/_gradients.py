@@ -84,6 +84,8 @@ def _targets(case: Case, args: tuple[Any, ...]) -> list[Array]:
     """The arrays to differentiate by: arguments, or the items of those that are sequences."""
     found: list[Array] = []
     for i in case.gradient:
+        if i >= len(args):  # operands in varying number
+            break
         items = args[i] if isinstance(args[i], list | tuple) else [args[i]]
         found += [a for a in items if isinstance(a, Array)]
     return found
