@@ -114,6 +114,20 @@ def test_complex_log1p_of_infinities(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", COMPLEX)
+def test_complex_tanh_of_infinities(dtype: str) -> None:
+    given, expected = [], []
+    for real in (INF, -INF):
+        for imag in (0.0, 1.0, 2.0, 4.0, 1e10, INF):
+            for sign in (1.0, -1.0):
+                given.append(complex(real, sign * imag))
+                expected.append(complex(math.copysign(1.0, real), sign * 0.0))
+    bits_agree(et.tanh(et.asarray(np.asarray(given, dtype))), expected, dtype)
+    assert et.tanh(et.asarray(complex(INF, NAN), dtype=dtype)).item() == 1
+    x = np.asarray([0.3 - 2j, -4 + 1j, 0j, complex(NAN, 0.0)], dtype)
+    np.testing.assert_allclose(et.tanh(et.asarray(x)).numpy(), np.tanh(x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
 def test_complex_powers_of_nothing_are_one(dtype: str) -> None:
     x = et.asarray(np.asarray([0j, INF, 3 + 4j], dtype))
     assert et.pow(x, et.zeros_like(x)).tolist() == [1, 1, 1]

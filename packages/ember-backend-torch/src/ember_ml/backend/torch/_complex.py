@@ -33,3 +33,10 @@ def log1p(x: Native, /) -> Native:
 def pow(x1: Native, x2: Native, /) -> Native:
     found = torch.pow(x1, x2)
     return torch.where(torch.eq(x2, 0), 1, found) if isinstance(x2, torch.Tensor) else found
+
+
+def tanh(x: Native, /) -> Native:
+    # PyTorch gives a zero at infinity the sign of sin(2b).
+    zero = torch.copysign(torch.zeros_like(x.imag), x.imag)
+    end = torch.complex(torch.sgn(x.real), zero)
+    return torch.where(torch.isinf(x.real), end, torch.tanh(x))
