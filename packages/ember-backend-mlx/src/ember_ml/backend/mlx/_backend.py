@@ -25,6 +25,7 @@ from . import (
     _fused,
     _integers,
     _linalg,
+    _memory,
     _random,
     _reduce,
     _scatter,
@@ -129,56 +130,14 @@ class MLXBackend(Backend):
         evaluate(x)
         return x.tolist()
 
-    def from_buffer(
-        self, data: Any, /, *, dtype: Any, shape: Sequence[int], device: str | None = None
+    from_buffer = staticmethod(_memory.from_buffer)
+    to_buffer = staticmethod(_memory.to_buffer)
+    to_numpy = staticmethod(_memory.to_numpy)
+
+    def from_dlpack(
+        self, x: Any, /, *, device: str | None = None, copy: bool | None = None
     ) -> Native:
-        enter()
-        if 0 in shape:
-            return mx.zeros(shape, dtype)
-        view = memoryview(data)
-        try:
-            view = view.cast("B")
-        except TypeError:  # of a format that Python does not cast, as complex numbers have
-            view = memoryview(view.tobytes())
-        return mx.reshape(mx.view(mx.array(view), dtype), shape)
-
-    def to_buffer(self, x: Native, /) -> Any:
-        if not x.size:
-            return b""
-        words = mx.view(mx.reshape(mx.contiguous(x), (-1,)), mx.uint8)
-        evaluate(words)
-        return memoryview(words).toreadonly()
-
-    def to_numpy(self, x: Native, /) -> Any:
-        if x.dtype == mx.bfloat16:
-            raise UnsupportedError("NumPy has no bfloat16; x.astype(et.float32).numpy() has")
-        evaluate(x)
-        try:
-            found = x.__array__()
-        except TypeError as error:
-            raise UnsupportedError(
-                "x.numpy() needs NumPy: pip install numpy; x.tolist() does without"
-            ) from error
-        # The memory is the tensor's, which takes no notice of writing.
-        found.flags.writeable = False
-        return found
-
-    def from_dlpack(self, x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Any:
-        enter()
-        if isinstance(x, mx.array):
-            return _creation.copy(x) if copy else x
-        if copy is False:
-            raise ValueError("MLX copies what comes in by DLPack; pass copy=None")
-        # MLX would round float64 in silence, did it not know the dtype.
-        ours = DTYPES.get(str(getattr(x, "dtype", None)).rpartition(".")[2])
-        if ours is None:
-            found = mx.from_dlpack(x)
-        elif ours in self.dtypes:
-            found = mx.array(x, self.dtypes[ours])
-        else:
-            raise UnsupportedError(f"backend 'mlx' has no dtype {ours}")
-        evaluate(found)
-        return found
+        return _memory.from_dlpack(x, self.dtypes, copy=copy)
 
     def to_device(self, x: Native, device: str, /) -> Native:
         if device not in DEVICES:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from ember_ml.backend.errors import ArgumentError, UnsupportedError
+from ember_ml.backend.errors import InterchangeError, UnsupportedError
 from ember_ml.backend.protocol import Native
 
 __all__ = ["from_buffer", "from_dlpack", "to_buffer", "to_numpy"]
@@ -49,8 +49,7 @@ def to_numpy(x: Native, /) -> Any:
         ) from error
     except RuntimeError as error:
         raise UnsupportedError(
-            f"NumPy is not installed, or not for this PyTorch ({error}); x.tolist() and "
-            "memoryview(x) need none"
+            f"NumPy is not installed, or not for this PyTorch ({error}); x.tolist() needs none"
         ) from error
 
 
@@ -60,11 +59,13 @@ def from_dlpack(x: Any, /, *, device: str | None, copy: bool | None) -> Native:
     else:
         fault, native = _taken(x)
         if fault and copy is False:
-            raise ArgumentError(f"PyTorch cannot share {fault}; pass copy=None")
+            raise InterchangeError(f"PyTorch cannot share {fault}; pass copy=None")
         copy = copy and not fault
     moved = native if device is None else native.to(device)
     if copy is False and moved.device != native.device:
-        raise ArgumentError(f"a tensor on {native.device} cannot come to {device} without a copy")
+        raise InterchangeError(
+            f"a tensor on {native.device} cannot come to {device} without a copy; pass copy=None"
+        )
     return moved.clone() if copy and moved is native else moved
 
 
@@ -77,7 +78,8 @@ _KINDS = {"?": "bool", **dict.fromkeys("bhilq", "int"), **dict.fromkeys("BHILQ",
 def _taken(x: Any) -> tuple[str | None, Native]:
     """A tensor of what ``x`` exports, and why its memory could not be shared, if it could not.
 
-    PyTorch would write to read-only memory, and ends the process for memory read backwards.
+    PyTorch would write to read-only memory, ends the process for memory read backwards, and takes
+    an array of no dimensions by DLPack only from where the memory begins.
     """
     try:
         view = memoryview(x)
@@ -85,11 +87,14 @@ def _taken(x: Any) -> tuple[str | None, Native]:
         return None, torch.utils.dlpack.from_dlpack(x)
     with view:
         backward = min(view.strides or (), default=0) < 0
-        if not (view.readonly or backward):
-            return None, torch.utils.dlpack.from_dlpack(x)
+        if view.ndim and not (view.readonly or backward):
+            # What has a buffer is on the CPU: PyTorch need not ask for the device.
+            return None, torch.utils.dlpack.from_dlpack(x.__dlpack__())
         kind = _KINDS.get(view.format.lstrip("@="), "?")
         dtype = getattr(torch, kind if kind == "bool" else f"{kind}{view.itemsize * 8}", None)
         if dtype is None:
             raise BufferError(f"a buffer of format {view.format!r} has no dtype in PyTorch")
+        if not (view.readonly or view.ndim):
+            return None, torch.frombuffer(x, dtype=dtype).reshape(())
         copied = from_buffer(view.tobytes(), dtype=dtype, shape=view.shape or (), device=None)
         return "memory read backwards" if backward else "read-only memory", copied

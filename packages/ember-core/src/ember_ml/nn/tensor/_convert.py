@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
 from typing import Any
 
-from ember_ml.backend.dtypes import DTYPES, DType, promote, scalar_dtype
+from ember_ml.backend.dtypes import DTYPES, DType
 from ember_ml.backend.errors import (
     ArgumentError,
     DTypeError,
     EmberError,
-    InvalidValueError,
-    ShapeError,
-    UnsupportedError,
+    InterchangeError,
 )
 from ember_ml.backend.protocol import Backend, Native
 
-from ._core import EmberTensor
+from ._numbers import SCALARS, as_scalar, from_python, from_sequence, native_of, short
 
-__all__ = ["SCALARS", "as_scalar", "lift", "native_of"]
-
-#: The exact classes of Python scalars.
-SCALARS: frozenset[type] = frozenset({bool, int, float, complex})
+__all__ = ["SCALARS", "as_scalar", "import_dlpack", "lift", "native_of"]
 
 #: Struct format characters of the buffer protocol.
 _FORMATS = {
@@ -29,9 +24,6 @@ _FORMATS = {
     "B": "uint8", "H": "uint16", "I": "uint32", "Q": "uint64", "L": "uint64",
     "e": "float16", "f": "float32", "d": "float64", "Zf": "complex64", "Zd": "complex128",
 }  # fmt: skip
-
-
-_ORDER = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2, "complex": 3}
 
 
 def lift(
@@ -49,7 +41,8 @@ def lift(
         copy: False for an error where the memory of ``value`` cannot be shared.
 
     Raises:
-        ArgumentError: it cannot be made into a tensor, or not without a copy.
+        ArgumentError: it cannot be made into a tensor.
+        InterchangeError: it cannot without a copy, and ``copy`` is False.
         DTypeError: it is an array of something else than numbers.
         InvalidValueError: a number is out of the dtype's range.
         ShapeError: a ragged list; the message says where.
@@ -61,9 +54,9 @@ def lift(
     if copy is False and (sequence or value.__class__ in SCALARS):
         raise _needs_copy(value)
     if sequence:
-        return _from_sequence(value, backend, dtype, device)
+        return from_sequence(value, backend, dtype, device)
     if value.__class__ in SCALARS:
-        return _from_python(value, [value], (), backend, dtype, device)
+        return from_python(value, [value], (), backend, dtype, device)
     array = _from_array(value, backend, dtype, device, copy)
     if array is not None:
         return array
@@ -71,46 +64,55 @@ def lift(
         if isinstance(value, kind):  # of a subclass: an IntEnum
             return lift(kind(value), backend, dtype=dtype, device=device, copy=copy)
     raise ArgumentError(
-        f"cannot make a tensor of {type(value).__name__} {_short(value)}; Ember takes tensors, "
+        f"cannot make a tensor of {type(value).__name__} {short(value)}; Ember takes tensors, "
         "numbers, nested lists of numbers, native arrays, and objects with __dlpack__, "
         "__array__ or the buffer protocol"
     )
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _needs_copy(value: object) -> ArgumentError:
-    return ArgumentError(
+def _needs_copy(value: object) -> InterchangeError:
+    return InterchangeError(
         f"a {type(value).__name__} cannot become a tensor without a copy; pass copy=None"
     )
 
 
-def native_of(dtype: DType, backend: Backend) -> Any:
-    """The engine's dtype for ``dtype``.
+# -- arrays of other engines ------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=64)  # writing out a dtype takes longer than sharing the memory
+def _own_dtype(dtype: Any) -> DType | None:
+    """Ember's dtype of the name that the dtype of another engine has."""
+    return DTYPES.get(str(dtype).rpartition(".")[2])
+
+
+def import_dlpack(value: Any, backend: Backend, *, device: str | None, copy: bool | None) -> Native:
+    """A native array of ``backend`` by DLPack alone.
 
     Raises:
-        UnsupportedError: it has none.
+        InterchangeError: one of the two engines refuses, or would copy where ``copy`` is False.
+        UnsupportedError: ``backend`` lacks the dtype.
     """
+    if isinstance(value, backend.array_types):
+        return backend.from_dlpack(value, device=device, copy=copy)
+    own = _own_dtype(getattr(value, "dtype", None))
+    if own is not None:
+        native_of(own, backend)
     try:
-        return backend.dtypes[dtype]
-    except KeyError:
-        raise UnsupportedError(
-            f"backend {backend.name!r} has no dtype {dtype}; it has "
-            f"{', '.join(map(repr, backend.dtypes))}"
-        ) from None
-
-
-# -- arrays of other engines ------------------------------------------------------------------
+        return backend.from_dlpack(value, device=device, copy=copy)
+    except EmberError:
+        raise
+    except Exception as error:
+        raise InterchangeError(
+            f"{type(value).__name__} does not come to backend {backend.name!r} by DLPack"
+            f"{' without a copy' if copy is False else ''}: {error}"
+        ) from error
 
 
 def _from_array(
     value: Any, backend: Backend, dtype: DType | None, device: str | None, copy: bool | None
 ) -> Native | None:
     """By DLPack, the buffer protocol or NumPy, whichever carries it; None where none does."""
-    own = DTYPES.get(str(getattr(value, "dtype", "")).rpartition(".")[2])
+    own = _own_dtype(getattr(value, "dtype", None))
     if own is not None and own not in backend.dtypes:
         if dtype is not None and hasattr(value, "astype"):
             return lift(value.astype(dtype.name), backend, device=device, copy=copy)
@@ -157,140 +159,3 @@ def _from_buffer(view: memoryview, backend: Backend, device: str | None) -> Nati
     shape = tuple(view.shape or ())
     data = view if view.c_contiguous else memoryview(view.tobytes())
     return backend.from_buffer(data, dtype=native, shape=shape, device=device)
-
-
-# -- Python numbers -----------------------------------------------------------------------------
-
-
-def _from_sequence(
-    data: Sequence[Any], backend: Backend, dtype: DType | None, device: str | None
-) -> Native:
-    leaves: list[Any] = []
-    shape = _flatten(data, "", leaves)
-    if not all(leaf.__class__ in SCALARS for leaf in leaves):
-        dtype = dtype or _common_dtype(leaves)
-        data, leaves = _plain(data), []
-        shape = _flatten(data, "", leaves)
-    return _from_python(data, leaves, shape, backend, dtype, device)
-
-
-def _flatten(data: Any, path: str, leaves: list[Any]) -> tuple[int, ...]:
-    """The shape of nested sequences, whose elements go to ``leaves``.
-
-    Raises:
-        ShapeError: they are ragged; the message says where.
-    """
-    if not isinstance(data, list | tuple | range):
-        leaves.append(data)
-        return tuple(getattr(data, "shape", ()))
-    if all(item.__class__ in SCALARS for item in data):
-        leaves.extend(data)
-        return (len(data),)
-    shapes = [_flatten(item, f"{path}[{i}]", leaves) for i, item in enumerate(data)]
-    for i, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise ShapeError(
-                f"a ragged list: item {path}[0] has shape {shapes[0]} and item {path}[{i}] has "
-                f"shape {shape}; pad them to one length"
-            )
-    return (len(data), *shapes[0])
-
-
-def _common_dtype(leaves: list[Any]) -> DType:
-    """The dtype of a list that holds more than Python's own numbers."""
-    dtypes = []
-    for leaf in leaves:
-        if leaf.__class__ in SCALARS:
-            dtypes.append(scalar_dtype(leaf))
-        elif isinstance(leaf, EmberTensor):
-            dtypes.append(leaf.dtype)
-        elif hasattr(leaf, "dtype"):
-            name = str(leaf.dtype).rpartition(".")[2]
-            if name not in DTYPES:
-                raise DTypeError(f"a list holds an array of {name}, which is no Ember dtype")
-            dtypes.append(DTYPES[name])
-        else:
-            dtypes.append(scalar_dtype(_as_number(leaf)))
-    return promote(*dtypes)
-
-
-def _as_number(leaf: Any) -> Any:
-    """Python's own number for one of a subclass of its class: an IntEnum's."""
-    for kind in SCALARS:
-        if isinstance(leaf, kind):
-            return kind(leaf)
-    raise ArgumentError(
-        f"a list of numbers holds {type(leaf).__name__} {_short(leaf)}, which is not one"
-    )
-
-
-def _plain(data: Any) -> Any:
-    """Nested lists with the tensors and array scalars in them made Python's."""
-    if isinstance(data, list | tuple | range):
-        return [_plain(item) for item in data]
-    if data.__class__ in SCALARS:
-        return data
-    return data.tolist() if hasattr(data, "tolist") else _as_number(data)
-
-
-def _from_python(
-    data: Any,
-    leaves: list[Any],
-    shape: tuple[int, ...],
-    backend: Backend,
-    dtype: DType | None,
-    device: str | None,
-) -> Native:
-    kinds = set(map(type, leaves))
-    own = promote(*(scalar_dtype(kind()) for kind in kinds)) if kinds else scalar_dtype(0.0)
-    wanted = dtype or own
-    native = native_of(wanted, backend)
-    if 0 in shape:
-        # Engines read [[], []] as they like: make it of no bytes.
-        return backend.from_buffer(b"", dtype=native, shape=shape, device=device)
-    if _ORDER[own.kind] > _ORDER[wanted.kind] or wanted.kind == "bool":
-        # A conversion that loses something is Python's, not each engine's own.
-        data = _map(data, lambda value: as_scalar(value, wanted))
-    else:
-        if int in kinds:
-            integers = [value for value in leaves if value.__class__ is int]
-            as_scalar(min(integers), wanted), as_scalar(max(integers), wanted)
-        if isinstance(data, range):
-            data = list(data)
-    return backend.from_python(data, dtype=native, device=device)
-
-
-def _map(data: Any, function: Callable[[Any], Any]) -> Any:
-    if isinstance(data, list | tuple | range):
-        return [_map(item, function) for item in data]
-    return function(data)
-
-
-def as_scalar(value: Any, dtype: DType) -> Any:
-    """A Python scalar as one of the kind of ``dtype``.
-
-    Raises:
-        DTypeError: a complex number for a real dtype.
-        InvalidValueError: it is out of the dtype's range.
-    """
-    if value.__class__ is complex and dtype.kind not in ("complex", "bool"):
-        raise DTypeError(f"the complex number {value} does not fit the dtype {dtype}")
-    try:
-        match dtype.kind:
-            case "bool":
-                return bool(value)
-            case "float":
-                return float(value)
-            case "complex":
-                return complex(value)
-            case _:
-                number = int(value)
-    except (OverflowError, ValueError) as error:
-        raise InvalidValueError(f"{_short(value)} does not fit the dtype {dtype}") from error
-    low = -(2 ** (dtype.bits - 1)) if dtype.kind == "signed" else 0
-    if not low <= number < low + 2**dtype.bits:
-        raise InvalidValueError(
-            f"the Python number {_short(value)} does not fit the dtype {dtype}; choose a wider "
-            "one: x.astype(et.int64), or dtype=et.int64"
-        )
-    return number

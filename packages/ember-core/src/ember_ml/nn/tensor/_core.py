@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from ember_ml.backend._bound import Bound
 from ember_ml.backend.dtypes import DType, DTypeLike
-from ember_ml.backend.errors import ArgumentError, DTypeError, ShapeError
+from ember_ml.backend.errors import ArgumentError, DTypeError, InterchangeError, ShapeError
 from ember_ml.nn import tensor as ops
 
 __all__ = ["Device", "EmberTensor", "Scalar", "Shape", "TensorLike"]
@@ -207,7 +207,7 @@ class EmberTensor:
         array = self._backend.backend.to_numpy(self._tensor)
         if dtype is not None and array.dtype != dtype:
             if copy is False:
-                raise ArgumentError(f"{self.dtype} cannot become {dtype} without a copy")
+                raise InterchangeError(f"{self.dtype} cannot become {dtype} without a copy")
             return array.astype(dtype)
         return array.copy() if copy else array
 

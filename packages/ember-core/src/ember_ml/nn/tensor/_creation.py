@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ember_ml.backend.dtypes import DType, DTypeLike, float32, promote, scalar_dtype
-from ember_ml.backend.errors import ArgumentError, InvalidValueError, ShapeError
+from ember_ml.backend.errors import (
+    ArgumentError,
+    InterchangeError,
+    InvalidValueError,
+    ShapeError,
+)
 from ember_ml.backend.registry import current_backend
 
 from . import _data
 from ._careful import as_dtype, bound_for, check_device, common_backend, wrap_native
-from ._convert import SCALARS, lift
+from ._convert import SCALARS, import_dlpack, lift
 from ._core import Device, EmberTensor, Shape, TensorLike
 from ._manipulation import broadcast_to, reshape, stack
 from ._operation import operation
@@ -67,7 +72,8 @@ def asarray(
 
     Raises:
         ShapeError: a ragged list; the message says where.
-        ArgumentError: ``obj`` cannot be made into a tensor, or not without a copy.
+        ArgumentError: ``obj`` cannot be made into a tensor.
+        InterchangeError: it cannot without a copy, and ``copy`` is False.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.asarray([[1, 2], [3, 4]]).shape
@@ -103,7 +109,7 @@ def _as_tensor(
     check_device(device, backend)
     moves = device is not None and device != x.device
     if copy is False and (moves or wanted is not x.dtype):
-        raise ArgumentError(
+        raise InterchangeError(
             f"a {x.dtype} tensor on {x.device} cannot become {wanted} on {device or x.device} "
             "without a copy; pass copy=None"
         )
@@ -137,10 +143,22 @@ def from_native(array: Any, /) -> EmberTensor:
 def from_dlpack(
     x: Any, /, *, device: Device | None = None, copy: bool | None = None
 ) -> EmberTensor:
-    """A tensor of the current backend from an object with ``__dlpack__``, shared if possible.
+    """A tensor of the current backend from an object with ``__dlpack__``.
+
+    Args:
+        x: an EmberTensor, a native array of any engine, or any other such object.
+        device: the device wanted; None for where it is.
+        copy: True for a copy always, False for an error where one would be needed, None for
+            memory that is shared where the engines can. Into MLX everything is copied.
 
     Raises:
         ArgumentError: ``x`` has no ``__dlpack__``.
+        InterchangeError: it cannot be exported or imported, or not without a copy.
+        UnsupportedError: the engine lacks its dtype.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.from_dlpack(et.arange(3)).tolist()
+    [0, 1, 2]
     """
     if not hasattr(x, "__dlpack__"):
         raise ArgumentError(f"from_dlpack needs an object with __dlpack__, not {type(x).__name__}")
@@ -148,7 +166,7 @@ def from_dlpack(
         x = x._tensor
     backend = current_backend()
     check_device(device, backend)
-    return wrap_native(backend.from_dlpack(x, device=device, copy=copy), backend)
+    return wrap_native(import_dlpack(x, backend, device=device, copy=copy), backend)
 
 
 # -- filled with one value ------------------------------------------------------------------

@@ -93,15 +93,11 @@ def to_backend(x: EmberTensor, name: str, /) -> EmberTensor:
 
 def to_dlpack(x: EmberTensor, /, **options: Any) -> Any:
     """The DLPack capsule of ``x``; engines that know fewer of the options get those only."""
-    given = {k: v for k, v in options.items() if v is not None}
     try:
-        return x._tensor.__dlpack__(**given)
+        return x._tensor.__dlpack__(**options)
     except TypeError:
-        if given.pop("copy", None):
-            x = copy(x)
-        given.pop("max_version", None)
-        given.pop("dl_device", None)
-        return x._tensor.__dlpack__(**given)
+        x = copy(x) if options["copy"] else x
+        return x._tensor.__dlpack__(stream=options["stream"])
 
 
 def reduce_tensor(x: EmberTensor) -> tuple[Any, ...]:
