@@ -78,6 +78,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             tests[name].add_marker(pytest.mark.xfail(reason=expected[name], strict=True))
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the coverage table after a whole run of the kit."""
+    name = config.getoption("ember_backend")
+    partial = config.getoption("keyword") or any("::" in a for a in config.args)
+    if not name or partial:
+        return
+    from ember_ml.backend.errors import EmberError
+    from ember_ml.backend.registry import get_backend
+    from ember_ml.backend.testing._coverage import coverage, render
+
+    try:
+        backend = get_backend(name)
+    except EmberError:
+        return  # test_loads says why
+    failed = [
+        report.nodeid.rpartition("::")[2]
+        for outcome in ("failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+    ]
+    terminalreporter.section(f"Ember's coverage by {name}")
+    for line in render(backend, coverage(backend, failed)):
+        terminalreporter.write_line(line)
+
+
 def _expected(suite: Any, config: pytest.Config) -> dict[str, str]:
     from ember_ml.backend.errors import EmberError
     from ember_ml.backend.registry import get_backend

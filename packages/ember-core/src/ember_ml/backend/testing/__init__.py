@@ -19,7 +19,8 @@ purpose: an override must agree with the composition that it replaces.
 
 from . import _cases as _cases  # fills CASES
 from ._case import CASES, Case
+from ._coverage import Row, coverage
 from ._draw import Array, Draw
 from ._suite import BackendSuite
 
-__all__ = ["CASES", "Array", "BackendSuite", "Case", "Draw"]
+__all__ = ["CASES", "Array", "BackendSuite", "Case", "Draw", "Row", "coverage"]

@@ -56,6 +56,8 @@ class Operations(Base):
 
         def check(draw: Draw) -> None:
             call = case.arguments(draw, element)
+            if any(isinstance(a, DType) and a not in engine.dtypes for a in call[0]):
+                return  # a conversion to what the engine does without
             said = fault(case, element, call, run(case.function, call, engine), engine)
             assert said is None, f"{show(case, call)}: {said}"
 
