@@ -38,6 +38,11 @@ def distributions() -> list[Path]:
     return sorted(folders, key=lambda folder: (folder.name != "ember-core", folder.name))
 
 
+def plugins() -> list[Path]:
+    """The folders of the distributions that only tests use."""
+    return sorted(path.parent for path in (ROOT / "tests" / "plugins").glob("*/pyproject.toml"))
+
+
 def environment() -> dict[str, str]:
     """The environment for pip and uv: pip's links are passed on, an active environment is not."""
     env = dict(os.environ)
@@ -86,7 +91,7 @@ def fingerprint(groups: list[str]) -> str:
     digest = hashlib.sha256(f"{sys.version}{sys.prefix}{groups}".encode())
     for path in [Path(__file__), ROOT / "pyproject.toml"]:
         digest.update(path.read_bytes())
-    for folder in distributions():
+    for folder in [*distributions(), *plugins()]:
         digest.update(str(folder).encode() + (folder / "pyproject.toml").read_bytes())
     return digest.hexdigest()
 
@@ -112,7 +117,7 @@ def main(groups: list[str]) -> None:
     command += ["--constraints", constraints()]
     for group in groups:
         command += ["--group", f"pyproject.toml:{group}"]
-    for folder in distributions():
+    for folder in [*distributions(), *plugins()]:
         command += ["--editable", folder]
     run(*command)
     stamp.write_text(" ".join([wanted, *groups]) + "\n")

@@ -14,12 +14,23 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bootstrap import ROOT, SCRIPTS, constraints, distributions, environment, run, uv, venv_python
+from bootstrap import (
+    ROOT,
+    SCRIPTS,
+    constraints,
+    distributions,
+    environment,
+    plugins,
+    run,
+    uv,
+    venv_python,
+)
 
 WORK = ROOT / ".matrix"
 WHEELS = WORK / "wheels"
@@ -27,11 +38,16 @@ SMOKE = ROOT / "tests" / "packaging"
 NAMESPACES = ("ember_ml/__init__.py", "ember_ml/backend/__init__.py")
 
 
+#: The conformance kit as the author of a backend runs it; the dtypes of 32 bits say enough here.
+KIT = ("-m", "pytest", "-q", "-k", "not (8 or 16 or 64 or 128)", "--pyargs")
+KIT += ("ember_ml.backend.testing", "--ember-backend")
+
+
 @dataclass(frozen=True)
 class Case:
     """Distributions to install, from their wheels or as editables, and what to run then."""
 
-    smoke: tuple[str, ...]
+    smoke: tuple[str, ...]  # what follows `python`: a script of SMOKE, or a module with -m
     wheels: tuple[str, ...] = ()
     editable: tuple[str, ...] = ()
     extras: str = ""  # of ember-core
@@ -42,6 +58,7 @@ CASES = {
     "numpy": Case(("smoke_backend.py", "numpy"), ("ember-core", "ember-backend-numpy")),
     "torch": Case(("smoke_backend.py", "torch"), ("ember-core", "ember-backend-torch")),
     "mlx": Case(("smoke_backend.py", "mlx"), ("ember-core", "ember-backend-mlx")),
+    "minimal": Case((*KIT, "minimal"), ("ember-core", "ember-backend-minimal"), extras="[testing]"),
     "data": Case(("smoke_data.py",), ("ember-core", "ember-data")),
     "pipeline": Case(("smoke_pipeline.py",), ("ember-core", "ember-pipeline")),
     "editable-core": Case(
@@ -68,7 +85,7 @@ CASES = {
 def build() -> None:
     """A source distribution of each, and from it the wheel."""
     shutil.rmtree(WHEELS, ignore_errors=True)
-    for folder in distributions():
+    for folder in [*distributions(), *plugins()]:
         options = ["--quiet", "--build-constraints", constraints(), "--out-dir", WHEELS]
         run(uv(), "build", *options, folder)
     for wheel in sorted(WHEELS.glob("*.whl")):
@@ -101,11 +118,13 @@ def install(venv: Path, case: Case, group: str | None) -> None:
 
 def smoke(venv: Path, case: Case) -> bool:
     """Run the case's script away from the checkout, seeing nothing but the environment."""
-    script, *arguments = case.smoke
-    command = [str(venv_python(venv)), "-I", str(SMOKE / script), *arguments]
+    first, *arguments = case.smoke
+    script = str(SMOKE / first) if first.endswith(".py") else first
+    command = [str(venv_python(venv)), "-I", script, *arguments]
     env = {key: value for key, value in os.environ.items() if not key.startswith("EMBER_")}
     env["PATH"] = str(venv / SCRIPTS) + os.pathsep + env.get("PATH", "")
-    result = subprocess.run(command, cwd=WORK, env=env, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        result = subprocess.run(command, cwd=elsewhere, env=env, stdin=subprocess.DEVNULL)
     return result.returncode == 0
 
 

@@ -40,6 +40,11 @@ def _run(digits: ModuleType, results: dict[str, Any], name: str) -> Any:
     return results[name]
 
 
+def _trainable() -> list[str]:
+    names = [info.name for info in et.list_backends()]
+    return [name for name in names if "grad" in et.get_backend(name).capabilities]
+
+
 def test_accuracy(digits: ModuleType, results: dict[str, Any], backend: str) -> None:
     accuracy, losses, _ = _run(digits, results, backend)
     assert accuracy >= 0.97
@@ -47,8 +52,7 @@ def test_accuracy(digits: ModuleType, results: dict[str, Any], backend: str) -> 
 
 
 def test_loss_curves_agree(digits: ModuleType, results: dict[str, Any], backend: str) -> None:
-    reference = et.list_backends()[0].name
-    _, expected, _ = _run(digits, results, reference)
+    _, expected, _ = _run(digits, results, _trainable()[0])
     _, losses, _ = _run(digits, results, backend)
     assert len(losses) == len(expected) > 50
     assert losses[:50] == pytest.approx(expected[:50], rel=1e-4)
@@ -64,7 +68,7 @@ def test_the_whole_example_writes_its_figure(
     monkeypatch.chdir(tmp_path)
     digits.main()
     printed = capsys.readouterr().out
-    for info in et.list_backends():
-        assert info.name in printed
+    for name in _trainable():
+        assert name in printed
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert str(tmp_path / "demo.png") in printed
