@@ -35,6 +35,7 @@ from . import _shapes
 from ._convert import SCALARS, as_scalar, lift, native_of
 from ._core import EmberTensor
 from ._explain import explain
+from ._quiet import call
 from ._results import RESULTS
 
 __all__ = [
@@ -186,8 +187,10 @@ def careful(
     native = {k: _unwrap_argument(v) for k, v in arguments.items()}
     function: Callable[..., Any] = getattr(bound, op.key)
     try:
-        result = function(
-            *[native[n] for n in op.roles if n not in keyword], **{n: native[n] for n in keyword}
+        result = call(
+            function,
+            [native[n] for n in op.roles if n not in keyword],
+            {n: native[n] for n in keyword},
         )
         if op.returns != "EmberTensor":
             return wrap_many(op, bound, result)

@@ -35,6 +35,7 @@ from ember_ml.backend.operations import OPERATIONS, Accepts, Operation, Result, 
 
 from . import _careful
 from ._core import EmberTensor
+from ._quiet import NOWHERE
 
 __all__ = ["compose", "operation"]
 
@@ -314,6 +315,7 @@ def _defaults(signature: inspect.Signature) -> dict[str, Any]:
 
 def _compile(op: Operation, declaration: Callable[..., Any]) -> Callable[..., Any]:
     namespace: dict[str, Any] = {
+        **NOWHERE,
         "EmberTensor": EmberTensor,
         "OP": op,
         "careful": _careful.careful,

@@ -14,6 +14,7 @@ from ember_ml.backend.errors import ArgumentError, DTypeError, ShapeError
 
 from . import _bitwise, _compare, _data, _elementwise, _linalg, _manipulation, _reduction, _search
 from ._core import EmberTensor
+from ._quiet import quiet
 
 __all__ = ["install"]
 
@@ -90,7 +91,7 @@ def _reflected(operation: _Function, key: str) -> _Function:
             return tensor
         return operation(other, self)
 
-    return reflected
+    return quiet(reflected)
 
 
 def _in_place(operation: _Function, symbol: str) -> _Function:
