@@ -126,10 +126,3 @@ def test_floor_division_by_and_of_infinity():
     assert np.signbit(got[3])
     assert np.signbit(got[4])
     assert np.isnan(got[6])
-
-
-@pytest.mark.filterwarnings("error")
-def test_expm1_of_complex_numbers():
-    x = np.complex64([1e-6 + 1e-6j, 2 + 1j, -30j, 0.5 - 0.25j])
-    expected = [np.expm1(v) for v in x.astype("c16")]
-    np.testing.assert_allclose(et.expm1(et.asarray(x)).tolist(), expected, rtol=1e-5)

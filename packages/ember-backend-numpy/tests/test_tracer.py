@@ -269,3 +269,10 @@ def test_mistakes_raise_what_they_raise_outside(mistake):
         nn.grad(lambda x: et.sum(mistake(x)))(x)
     assert type(inside.value) is type(outside.value)
     assert str(inside.value) == str(outside.value)
+
+
+def test_a_copy_in_another_shape_has_a_gradient():
+    weights = et.asarray([[1.0, 2.0], [3.0, 4.0]])
+    for copy in (True, False, None):
+        found = nn.grad(lambda x: et.sum(et.reshape(x, (2, 2), copy=copy) * weights))(et.ones(4))  # noqa: B023
+        assert found.tolist() == [1.0, 2.0, 3.0, 4.0]

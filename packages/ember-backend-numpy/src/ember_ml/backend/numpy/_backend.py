@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from types import ModuleType
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ember_ml.backend import dtypes
+from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
-from . import _creation, _elementwise, _fused, _linalg, _random, _reduce, _scatter, _shape
+from . import _complex, _creation, _elementwise, _fused, _linalg, _random, _reduce, _scatter, _shape
+from ._quiet import quiet, quiet_module
 
 if TYPE_CHECKING:
     from ._tracer import Tracer
@@ -37,9 +39,15 @@ class NumpyBackend(Backend):
     array_type = np.ndarray
     array_types = (np.ndarray, np.generic)
     dtypes = {d: np.dtype(d.name) for d in dtypes.DTYPES.values() if d.name != "bfloat16"}
-    modules: tuple[ModuleType, ...] = (
-        _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random,
-    )  # fmt: skip
+    modules: tuple[Any, ...] = tuple(
+        map(
+            quiet_module,
+            (_fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
+        )
+    )
+    variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(
+        (complex64, complex128), (quiet_module(_complex),)
+    )
     scalar_left = scalar_right = _SCALAR
     whole = {"sum": functools.partial(np.add.reduce, axis=None, **_AS_ARRAY)}
 
@@ -61,6 +69,7 @@ class NumpyBackend(Backend):
 
     asnative = staticmethod(np.asarray)
 
+    @quiet
     def from_python(self, data, /, *, dtype, device=None):
         return np.array(data, dtype)
 

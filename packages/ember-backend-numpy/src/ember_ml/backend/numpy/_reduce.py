@@ -32,18 +32,18 @@ def prod(x, /, *, axis=None, dtype=None, keepdims=False):
 
 
 def cumsum(x, /, *, axis, dtype=None):
-    return np.cumsum(x if dtype is None else x.astype(dtype, copy=False), axis, dtype)
+    return (x if dtype is None else x.astype(dtype, copy=False)).cumsum(axis, dtype)
 
 
 def cumprod(x, /, *, axis, dtype=None):
-    return np.cumprod(x if dtype is None else x.astype(dtype, copy=False), axis, dtype)
+    return (x if dtype is None else x.astype(dtype, copy=False)).cumprod(axis, dtype)
 
 
 def mean(x, /, *, axis=None, keepdims=False):
-    if x.dtype.char == "e" or not x.size:  # half precision is added up in single
-        return np.mean(x, axis=axis, keepdims=keepdims)
-    total = _add(x, axis, None, None, keepdims)
-    return total / x.dtype.type(x.size // total.size)
+    half = x.dtype.char == "e"  # it is added up in single
+    total = _add(x, axis, np.float32 if half else None, None, keepdims)
+    mean = total / total.dtype.type(x.size // total.size if total.size else 0)
+    return mean.astype(x.dtype) if half else mean
 
 
 def max(x, /, *, axis=None, keepdims=False):

@@ -8,12 +8,14 @@ number by a complex one is autograd's inside the tape, ``d/da - i d/db``.
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import autograd.numpy as anp
 
 import numpy as np
 
-from . import _elementwise
+from . import _complex, _elementwise
+from ._quiet import quiet_module
 from ._rules_shape import summed, where
 from ._tape import plain, primitive
 
@@ -70,6 +72,11 @@ divide = primitive(
     lambda answer, x, y: lambda g: summed(g / y, x),
     lambda answer, x, y: lambda g: summed(-g * answer / y, y),
 )
+remainder = primitive(
+    quiet_module(_elementwise).remainder,
+    lambda answer, x, y: lambda g: summed(g, x),
+    lambda answer, x, y: lambda g: summed(-g * np.floor_divide(plain(x), plain(y)), y),
+)
 pow = primitive(_elementwise.pow, _power_product, _exponent_product)
 maximum = primitive(_elementwise.maximum, _chosen_product(0), _chosen_product(1))
 minimum = primitive(_elementwise.minimum, _chosen_product(0), _chosen_product(1))
@@ -97,14 +104,27 @@ def _abs_product(answer, x):
     return lambda g: g * anp.conj(sign(x))
 
 
+def _expm1_product(answer, x):
+    return lambda g: g * (answer + 1)
+
+
+def _tanh_product(answer, x):
+    return lambda g: g * (1 - answer * answer)
+
+
 abs = primitive(_elementwise.abs, _abs_product)
 erf = primitive(
     _elementwise.erf,
     lambda answer, x: lambda g: g * (2 / math.sqrt(math.pi) * anp.exp(-x * x)),
 )
-expm1 = primitive(_elementwise.expm1, lambda answer, x: lambda g: g * (answer + 1))
+expm1 = primitive(_elementwise.expm1, _expm1_product)
 log10 = primitive(_elementwise.log10, lambda answer, x: lambda g: g / (x * math.log(10)))
 log2 = primitive(_elementwise.log2, lambda answer, x: lambda g: g / (x * math.log(2)))
 sqrt = primitive(_elementwise.sqrt, lambda answer, x: lambda g: g * 0.5 / answer)
 tan = primitive(_elementwise.tan, lambda answer, x: lambda g: g * (1 + answer * answer))
-tanh = primitive(_elementwise.tanh, lambda answer, x: lambda g: g * (1 - answer * answer))
+tanh = primitive(_elementwise.tanh, _tanh_product)
+
+#: For complex numbers, where they have functions of their own.
+COMPLEX = SimpleNamespace(
+    expm1=primitive(_complex.expm1, _expm1_product), tanh=primitive(_complex.tanh, _tanh_product)
+)

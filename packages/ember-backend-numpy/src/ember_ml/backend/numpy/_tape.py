@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.core import VJPNode, add_outgrads, sparse_object_types
+from autograd.core import VJPNode, add_outgrads, primitive_vjps, sparse_object_types
 from autograd.extend import SparseObject, VSpace, defvjp, vspace
 from autograd.extend import primitive as autograd_primitive
 from autograd.numpy.numpy_boxes import ArrayBox
@@ -17,8 +17,11 @@ from autograd.util import toposort
 
 import numpy as np
 
+from ._quiet import quiet
+
 __all__ = [
     "Traced",
+    "adopted",
     "backward",
     "constant",
     "is_view",
@@ -80,7 +83,7 @@ def constant(function: Callable[..., Any]) -> Any:
     def traced(*arguments: Any, **options: Any) -> Any:
         return function(*[plain(x) for x in arguments], **options)
 
-    return traced
+    return quiet(traced)
 
 
 def primitive(function: Callable[..., Any], *products: Callable[..., Any] | None) -> Any:
@@ -91,6 +94,20 @@ def primitive(function: Callable[..., Any], *products: Callable[..., Any] | None
             of the answer's gradient that gives the argument's; None where there is none.
     """
 
+    def maker(numbers: Any, answer: Any, values: Any, options: Any) -> Callable[[Any], Any]:
+        vjps = [products[i](answer, *values, **options) for i in numbers]
+        return lambda g: [vjp(g) for vjp in vjps]
+
+    return _step(function, maker)
+
+
+def adopted(function: Callable[..., Any]) -> Any:
+    """A function of autograd's with products as one step of the tape, or itself."""
+    maker = primitive_vjps.get(function)
+    return function if maker is None else _step(function.fun, maker)  # type: ignore[attr-defined]
+
+
+def _step(function: Callable[..., Any], maker: Callable[..., Any]) -> Any:
     def traced(*arguments: Any, **options: Any) -> Any:
         trace = -1
         for x in arguments:
@@ -98,17 +115,17 @@ def primitive(function: Callable[..., Any], *products: Callable[..., Any] | None
                 trace = x._trace
         if trace < 0:
             return function(*arguments, **options)
-        values, parents, chosen = list(arguments), [], []
+        values, parents, numbers = list(arguments), [], []
         for i, x in enumerate(arguments):
             if isinstance(x, ArrayBox) and x._trace == trace:
                 values[i] = x._value
                 parents.append(x._node)
-                chosen.append(products[i])
+                numbers.append(i)
         # what is in a box of the lowest level is an array
         answer = traced(*values, **options) if trace else function(*values, **options)
-        vjps = [product(answer, *values, **options) for product in chosen]  # type: ignore[misc]
-        return Traced(answer, trace, _node(parents, lambda g: [vjp(g) for vjp in vjps]))
+        return Traced(answer, trace, _node(parents, maker(numbers, answer, values, options)))
 
+    traced = quiet(traced)
     return traced
 
 
@@ -136,6 +153,7 @@ def primitive_many(function: Callable[..., Any], product: Callable[..., Any]) ->
             Traced(answer, x._trace, node) for answer, node in zip(answers, nodes, strict=True)
         )
 
+    traced = quiet(traced)
     return traced
 
 

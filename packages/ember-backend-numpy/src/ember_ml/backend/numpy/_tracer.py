@@ -8,14 +8,15 @@ functions as ever with ``autograd.numpy`` in the place of ``numpy``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType, ModuleType, SimpleNamespace
+from collections.abc import Callable, Mapping
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 from autograd.numpy.numpy_boxes import ArrayBox
 
 import numpy as np
+from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.protocol import Backend
 
 from . import (
@@ -30,7 +31,8 @@ from . import (
     _rules_shape,
     _shape,
 )
-from ._tape import Traced, backward, constant, plain, primitive, root
+from ._quiet import quiet_module, remade
+from ._tape import Traced, adopted, backward, constant, plain, primitive, root
 from ._vjps import VJPS
 
 if TYPE_CHECKING:
@@ -48,28 +50,29 @@ _CONSTANT = (
 
 
 def _constants(*modules: ModuleType) -> SimpleNamespace:
-    found = {name: value for module in modules for name, value in vars(module).items()}
+    found: dict[str, Any] = {}
+    for module in modules:
+        found |= vars(quiet_module(module))
     return SimpleNamespace(**{name: constant(found[name]) for name in _CONSTANT})
 
 
 def _traced(module: ModuleType) -> SimpleNamespace:
     """The functions of ``module`` with ``autograd.numpy`` in the place of ``numpy``."""
-    names: dict[str, Any] = {**vars(module), "np": anp}
-    for name, value in vars(module).items():
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-            copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
-            copy.__kwdefaults__ = value.__kwdefaults__
-            names[name] = copy
-        elif isinstance(value, np.ufunc) or getattr(value, "__module__", None) == "numpy":
-            names[name] = getattr(anp, value.__name__, value)
-    return SimpleNamespace(**names)
+    engine = {
+        name: adopted(getattr(anp, value.__name__, value))
+        for name, value in vars(module).items()
+        if isinstance(value, np.ufunc) or getattr(value, "__module__", None) == "numpy"
+    }
+    return remade(module, np=anp, __name__=None, **engine)
 
 
 _FUSED = SimpleNamespace(
     **{name: primitive(function, *products) for name, (function, products) in VJPS.items()}
 )
 _RULES: tuple[Any, ...] = (
-    _rules_elementwise, _rules_shape, _rules_scatter, _rules_reduce, _rules_linalg, _rules_fft,
+    *map(quiet_module, (
+        _rules_elementwise, _rules_shape, _rules_scatter, _rules_reduce, _rules_linalg, _rules_fft,
+    )),
     _constants(_elementwise, _reduce, _shape),
     _creation, _traced(_elementwise), _traced(_shape),
 )  # fmt: skip
@@ -89,6 +92,9 @@ class Tracer(Backend):
     # A gradient of a gradient differentiates the products too, and those of the fused
     # operations are written for arrays: there the composed bodies are traced instead.
     modules = _RULES
+    variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(
+        (complex64, complex128), (_rules_elementwise.COMPLEX,)
+    )
 
     def __init__(self, base: Backend, plain: NumpyBackend) -> None:
         self.base = base
@@ -155,7 +161,8 @@ def differentiate(function: Callable[..., Any], tracer: Tracer) -> Callable[...,
         value = lower(result)
         found: dict[Any, Any] = {}
         if value is not result:
-            found = backward(np.ones_like(plain(value)), result._node, roots)
+            with np.errstate(all="ignore"):
+                found = backward(np.ones_like(plain(value)), result._node, roots)
         gradients: list[Any] = []
         owners: set[int] = set()
         for node, x in zip(roots, arrays, strict=True):

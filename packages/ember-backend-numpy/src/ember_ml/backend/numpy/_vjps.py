@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from . import _fused
+from . import _fused as _loud
+from ._quiet import quiet_module
 
 __all__ = ["VJPS"]
+
+
+_fused = quiet_module(_loud)
 
 
 def _rows(a):
