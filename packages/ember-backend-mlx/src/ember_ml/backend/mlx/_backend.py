@@ -23,6 +23,7 @@ from . import (
     _double,
     _elementwise,
     _fused,
+    _guard,
     _integers,
     _linalg,
     _memory,
@@ -87,7 +88,8 @@ class MLXBackend(Backend):
         if d.name not in _MISSING
     }
     modules: tuple[ModuleType, ...] = (
-        _elementwise, _creation, _shape, _search, _scatter, _reduce, _linalg, _random,
+        _elementwise, _creation, _shape, _search, _scatter, _guard, _reduce, _linalg,
+        _random,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = {
         d: places for d, places in _variants().items() if d.name not in _MISSING

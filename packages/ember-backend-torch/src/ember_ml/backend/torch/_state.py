@@ -26,12 +26,25 @@ def is_transformed(*arrays: Native) -> bool:
     return TRACING.get() or is_functional() or any(x.requires_grad for x in arrays)
 
 
+def _is_mapped(x: Native) -> bool:
+    """Whether ``x`` stands for a whole axis of arrays, within `vmap`."""
+    functorch = torch._C._functorch
+    while functorch.is_gradtrackingtensor(x):
+        x = functorch.get_unwrapped(x)
+    return functorch.is_batchedtensor(x)
+
+
 def needs_values(x: Native, what: str) -> None:
     """Say that ``what`` needs the values of ``x`` while `compile` has only its shape.
 
     Raises:
-        UnsupportedError: so it is.
+        UnsupportedError: so it is, or within `vmap` there are many values at once.
     """
+    if is_functional() and _is_mapped(x):
+        raise UnsupportedError(
+            f"within vmap a tensor stands for many, and {what} needs one value: use et.where or "
+            "et.cond in the place of `if`"
+        )
     if TRACING.get() and x.__class__ is not torch.Tensor:
         raise UnsupportedError(
             f"a compiled function is traced without values, and {what} needs them: use et.where in "

@@ -83,6 +83,7 @@ from ._compare import (
     not_equal,
     signbit,
 )
+from ._control import apply_where, cond, scan
 from ._core import (
     Device,
     EmberTensor,
@@ -302,6 +303,7 @@ __all__ = [
     "add",
     "all",
     "any",
+    "apply_where",
     "arange",
     "argmax",
     "argmin",
@@ -330,6 +332,7 @@ __all__ = [
     "complex128",
     "complex64",
     "concat",
+    "cond",
     "conj",
     "convolve",
     "copy",
@@ -451,6 +454,7 @@ __all__ = [
     "result_type",
     "roll",
     "round",
+    "scan",
     "scatter",
     "searchsorted",
     "segment_max",
