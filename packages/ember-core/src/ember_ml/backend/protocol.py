@@ -123,7 +123,10 @@ class Backend:
         raise NotImplementedError
 
     def from_dlpack(self, x: Any, /, *, device: str | None, copy: bool | None) -> Native:
-        """An array from any object with ``__dlpack__``, sharing memory where possible."""
+        """An array from any object with ``__dlpack__``, sharing memory where possible.
+
+        ``copy`` is True for a copy always, False for an exception where one would be needed.
+        """
         raise NotImplementedError
 
     def to_device(self, x: Native, device: str, /) -> Native:

@@ -64,7 +64,8 @@ def asarray(
 
     Args:
         obj: a tensor, a number, nested lists of these, a native array of any engine, or an
-            object with ``__dlpack__``, ``__array__`` or the buffer protocol.
+            object with ``__dlpack__``, ``__array__`` or the buffer protocol. Python's own buffers
+            (``bytes``, ``memoryview``) are copied, arrays share their memory where the engines can.
         dtype: the dtype wanted; None for that of ``obj``.
         device: the device wanted; None for where it is, or the default one.
         copy: True for a copy always, False for an error where one would be needed, None for a
