@@ -13,8 +13,8 @@ def round(x: Native, /) -> Native:
 def acos(x: Native, /) -> Native:
     # PyTorch errs in the sign of a zero above the real axis, and not below it.
     above = ~torch.signbit(x.imag)
-    found = torch.acos(torch.where(above, torch.conj_physical(x), x))
-    return torch.where(above, torch.conj_physical(found), found)
+    found = torch.acos(torch.where(above, torch.conj(x), x))
+    return torch.where(above, torch.conj(found), found)
 
 
 def expm1(x: Native, /) -> Native:
