@@ -40,6 +40,8 @@ def test_against_numpy(dtype: str) -> None:
     close(linalg.solve(x, et.asarray(b)), np.linalg.solve(a, b))
     close(linalg.solve(x[0], et.asarray(b[:, 0])), np.linalg.solve(a[0], b[:, 0]))
     close(linalg.det(x), np.linalg.det(a))
+    c = matrices(2, 5, 5, dtype=dtype)
+    close(linalg.det(et.asarray(c)), np.linalg.det(c))
     sign, logarithm = linalg.slogdet(x)
     close(sign, np.linalg.slogdet(a).sign)
     close(logarithm, np.linalg.slogdet(a).logabsdet)
@@ -91,6 +93,9 @@ GRADIENTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[np.ndar
     "solve a vector": (linalg.solve, torch.linalg.solve, (matrices(3, 3), matrices(3))),
     "cholesky": (linalg.cholesky, torch.linalg.cholesky, (positive("float64"),)),
     "det": (linalg.det, torch.linalg.det, (matrices(2, 3, 3),)),
+    "det of a greater one": (linalg.det, torch.linalg.det, (matrices(2, 5, 5),)),
+    "slogdet": (lambda x: linalg.slogdet(x).logabsdet,
+                lambda x: torch.linalg.slogdet(x).logabsdet, (matrices(2, 4, 4),)),
     "Q": (lambda x: linalg.qr(x).Q, lambda x: torch.linalg.qr(x).Q, (matrices(4, 3),)),
     "R": (lambda x: linalg.qr(x).R, lambda x: torch.linalg.qr(x).R, (matrices(2, 3, 3),)),
     "Q of a wide one": (lambda x: linalg.qr(x).Q, lambda x: torch.linalg.qr(x).Q,
@@ -144,6 +149,27 @@ def test_gradients_of_complex_factorisations() -> None:
     theirs(leaf).backward()
     found = nn.grad(ours)(et.asarray(a))
     np.testing.assert_allclose(found.numpy(), leaf.grad, rtol=2e-3, atol=2e-3)
+
+
+def test_determinants_of_singular_and_of_complex_matrices() -> None:
+    # The cofactors: of diag(1, 2, 3, 0), 6 in the last place; of rank 2, none.
+    found = nn.grad(lambda x: linalg.det(x))(et.asarray(np.diag([1.0, 2.0, 3.0, 0.0])))
+    np.testing.assert_allclose(found.numpy(), np.diag([0.0, 0.0, 0.0, 6.0]), atol=1e-12)
+    found = nn.grad(lambda x: linalg.det(x))(et.asarray(np.diag([1.0, 2.0, 0.0, 0.0])))
+    np.testing.assert_allclose(found.numpy(), np.zeros((4, 4)), atol=1e-12)
+    a, turn = matrices(4, 4), np.exp(0.4j) + 0.3j * np.eye(4)
+
+    def ours(x: et.EmberTensor) -> et.EmberTensor:
+        z = et.astype(x, et.complex64) * et.asarray(turn.astype("complex64"))
+        sign, logarithm = linalg.slogdet(z)
+        return et.abs(linalg.det(z) + 1.0) + et.imag(sign) * 2.0 + logarithm
+
+    leaf = torch.tensor(a, requires_grad=True)
+    z = leaf.to(torch.complex128) * torch.tensor(turn)
+    sign, logarithm = torch.linalg.slogdet(z)
+    ((torch.linalg.det(z) + 1.0).abs() + sign.imag * 2.0 + logarithm).backward()
+    found = nn.grad(ours)(et.asarray(a, dtype=et.float32))
+    np.testing.assert_allclose(found.numpy(), leaf.grad, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-42, 1e-30, 1e37])

@@ -7,32 +7,20 @@ from typing import Any
 import mlx.core as mx
 
 from . import _linalg
-from ._linalg import _adjoint, doubled, halved
+from ._matrices import adjoint, check_matrix, check_square, doubled, halved, identity
 from ._streams import settle
 
 
 def linalg_inv(x: Any, /) -> Any:
-    _linalg._square(x)
+    check_square(x)
     return halved(_linalg.linalg_inv(doubled(x)))
 
 
 def linalg_solve(x1: Any, x2: Any, /) -> Any:
-    _linalg._square(x1)
+    check_square(x1)
     if x2.ndim == 1:
         return linalg_solve(x1, x2[:, None])[..., 0]
     return halved(_linalg.linalg_solve(doubled(x1), doubled(x2)))
-
-
-def linalg_det(x: Any, /) -> Any:
-    return mx.prod(_linalg.linalg_eig(x)[0], -1) if x.size else _linalg.linalg_det(x)
-
-
-def linalg_slogdet(x: Any, /) -> tuple[Any, Any]:
-    if not x.size:
-        sign, logarithm = _linalg.linalg_slogdet(x)
-        return sign, mx.real(logarithm)
-    values = _linalg.linalg_eig(x)[0]
-    return mx.prod(mx.sign(values), -1), mx.sum(mx.log(mx.abs(values)), -1)
 
 
 def _greatest(x: Any, axes: Any) -> Any:
@@ -41,7 +29,7 @@ def _greatest(x: Any, axes: Any) -> Any:
 
 
 def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
-    _linalg._matrix(x)
+    check_matrix(x)
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode is 'reduced' or 'complete', not {mode!r}")
     rows, columns = x.shape[-2:]
@@ -50,7 +38,7 @@ def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
     most = _greatest(x, (-2, -1)) if x.size else mx.ones(())
     scale = mx.where(most > 1e15, most, 1)
     # Householder: reflect the columns, one after the other, onto the diagonal.
-    q, r = _linalg._eye(x, rows), x * (1 / scale)
+    q, r = identity(x, rows), x * (1 / scale)
     for k in range(min(rows - 1, columns) if x.size else 0):
         column = mx.where((mx.arange(rows) >= k)[:, None], r[..., :, k : k + 1], 0)
         most = _greatest(column, -2)
@@ -62,8 +50,8 @@ def linalg_qr(x: Any, /, *, mode: str = "reduced") -> tuple[Any, Any]:
         v = column + mx.where(unit, phase * length, 0)
         norm = mx.sum(mx.square(mx.abs(v)), -2, True)
         v2 = v * mx.where(norm == 0, 0, 2 / mx.where(norm == 0, 1, norm))
-        r = r - v2 @ (_adjoint(v) @ r)
-        q = q - (q @ v2) @ _adjoint(v)
+        r = r - v2 @ (adjoint(v) @ r)
+        q = q - (q @ v2) @ adjoint(v)
     return q[..., :inner], scale * mx.triu(r)[..., :inner, :]
 
 
@@ -74,7 +62,7 @@ def linalg_cholesky(x: Any, /, *, upper: bool = False) -> Any:
     if settle(values) and not mx.all(values > 0).item():
         raise ValueError("the matrix is not positive definite")
     # x = (V sqrt(W)) (V sqrt(W))^H = R^H R, with R the triangle of (V sqrt(W))^H
-    root = _adjoint(vectors) * mx.sqrt(values)[..., None]
+    root = adjoint(vectors) * mx.sqrt(values)[..., None]
     r = linalg_qr(root)[1]
     r = mx.conj(mx.sign(mx.diagonal(r, 0, -2, -1)))[..., None] * r
-    return r if upper else _adjoint(r)
+    return r if upper else adjoint(r)
