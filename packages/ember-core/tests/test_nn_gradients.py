@@ -78,6 +78,15 @@ CASES = {
         (lambda x: et.take(x, et.asarray([1, 1]), axis=0), X),
     ],
     "take_along_axis": [(lambda x: et.take_along_axis(x, et.asarray(INDEX), axis=1), X)],
+    "gather": [(lambda x: et.gather(x, et.asarray([[2, 0, 2, 1]]), axis=1), X)],
+    "index_add": [(lambda x, y: x.at[[1, 1, 0]].add(y), X, normal(3, 3))],
+    "index_multiply": [(lambda x, y: x.at[[1, 1, 0]].multiply(y), X, normal(3, 3))],
+    "index_max": [(lambda x, y: x.at[:, [1, 1, 0]].max(y), X, normal(3))],
+    "index_min": [(lambda x, y: x.at[[1, 1, 0], [2, 2, 0]].min(y), X, normal(3))],
+    "segment_sum": [(lambda x: et.segment_sum(x, [1, 1], num_segments=2), X)],
+    "segment_mean": [(lambda x: et.segment_mean(x, [0, 2, 0], num_segments=3), normal(3))],
+    "segment_max": [(lambda x: et.segment_max(x, [1, 0, 1], num_segments=2), normal(3, 2))],
+    "segment_min": [(lambda x: et.segment_min(x, [1, 0, 1], num_segments=2), normal(3, 2))],
     "tril": [(lambda x: et.tril(x, k=-1), normal(3, 3))],
     "triu": [(lambda x: et.triu(x, k=1), normal(2, 3, 4))],
     "abs": [(et.abs, X), (lambda x: et.abs(z(x)), X)],
@@ -298,10 +307,10 @@ NOT_DIFFERENTIABLE = {
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "count_nonzero",
     "empty", "equal", "eye", "floor_divide", "greater", "greater_equal", "isfinite", "isin",
     "isinf", "isnan", "less", "less_equal", "linalg_matrix_rank", "linspace", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "nanargmax", "nanargmin", "nextafter", "nonzero", "not_equal", "ones",
+    "logical_not", "logical_or", "logical_xor", "nanargmax", "nanargmin", "nextafter", "nonzero", "not_equal", "one_hot", "ones",
     "random_words", "searchsorted", "signbit", "zeros",
-    # tested elsewhere: a constant, and the rules of optimizers
-    "stop_gradient", "sgd_update", "adam_update",
+    # tested elsewhere: constants, and the rules of optimizers
+    "stop_gradient", "constant_unless", "sgd_update", "adam_update",
 }  # fmt: skip
 
 #: Those with complex numbers on the way: in double precision only where the engine has complex128.

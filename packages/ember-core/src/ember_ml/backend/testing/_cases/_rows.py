@@ -129,3 +129,13 @@ case(
     reference=lambda i, n, *, dtype, axis: np.moveaxis(np.eye(n)[i], -1, axis),
     accepts=lambda dtype: dtype.kind in ("bool", "float", "complex"),
 )
+
+
+def _guarded(draw: Draw, dtype: DType) -> Call:
+    x = draw.array(dtype, draw.shape(0))
+    return (x, Array(draw.random.uniform(size=x.values.shape) < 0.5, DTYPES["bool"])), {}
+
+
+# A constant in place of the elements that are constants of gradients has the same gradient.
+case("constant_unless", _guarded, reference=lambda x, condition: x, gradient=(0,),
+     differences=lambda x, condition: np.where(condition, x, 0))  # fmt: skip
