@@ -114,6 +114,17 @@ def test_the_gradient_of_weights(backend):
     assert nn.grad(loss)(et.ones(4)).tolist() == [10.0, 20.0, 10.0, 0.0]
 
 
+def test_the_gradient_of_elements_that_weigh_themselves(backend):
+    scale = et.asarray([10.0, 20.0])
+
+    def loss(x):
+        return et.sum(scale * et.histogram(x, bins=[0.0, 1.0, 2.0], weights=x).hist)
+
+    x = et.asarray([0.5, 1.5, 0.6, 7.0])
+    assert nn.grad(loss)(x).tolist() == [10.0, 20.0, 10.0, 0.0]
+    assert nn.compile(nn.grad(loss))(x).tolist() == [10.0, 20.0, 10.0, 0.0]
+
+
 @pytest.mark.parametrize("correction", [0.0, 1.0, 50.0])
 def test_cov(backend, correction):
     x = X.T.copy()

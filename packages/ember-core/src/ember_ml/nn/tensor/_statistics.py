@@ -17,6 +17,7 @@ from ._convert import SCALARS
 from ._core import EmberTensor, TensorLike
 from ._creation import _on, arange, asarray, ones, zeros
 from ._elementwise import conj
+from ._functions import stop_gradient
 from ._linalg import matmul
 from ._manipulation import concat, matrix_transpose, reshape
 from ._operation import operation
@@ -71,7 +72,8 @@ def histogram(
     flat = reshape(x, (-1,))
     place = searchsorted(edges, flat, side="right") - 1
     place = where(flat == edges[-1], count - 1, place)
-    place = where(place < 0, count, place)  # there the others are: it is cut off
+    # the others are behind the last, which is cut off
+    place = stop_gradient(where(place < 0, count, place))
     with _on(x):
         if weights is None:
             amounts = ones(flat.shape, dtype=int64, device=x.device)
