@@ -281,7 +281,21 @@ def test_compile(backend):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "key",
-    [2, (0, 3), [0, 2], [-3], (0, 0, 0), [0.5], "a", slice("a", None), [True, False, True]],
+    [
+        2,
+        (0, 3),
+        [0, 2],
+        [-3],
+        (0, 0, 0),
+        [0.5],
+        "a",
+        slice("a", None),
+        [True, False, True],
+        ([0, 1], [0, 1, 2]),
+        ([0], 3),
+        ([0], [3]),
+        ([0, 2], slice(None)),
+    ],
     ids=str,
 )
 def test_wrong_keys(backend, method, key):

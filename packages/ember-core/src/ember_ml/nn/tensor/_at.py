@@ -34,6 +34,33 @@ Combine = Callable[[EmberTensor, EmberTensor], EmberTensor]
 Scatter = Callable[[EmberTensor, EmberTensor, EmberTensor], EmberTensor]
 
 
+def _mask_of(x: EmberTensor, parts: list[Any]) -> EmberTensor | None:
+    """A key that is one mask, with axes for the rest of ``x``; None for other keys.
+
+    With it a scalar needs no indices, whose number depends on the elements.
+    """
+    if len(parts) != 1 or not isinstance(parts[0], EmberTensor):
+        return None
+    (mask,) = parts
+    if mask.dtype.kind != "bool" or mask.shape != x.shape[: mask.ndim]:
+        return None
+    return reshape(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
+
+
+def _numbers(x: EmberTensor, parts: list[Any], shape: tuple[int, ...]) -> EmberTensor:
+    """What ``parts`` pick of axes of ``shape``, by number in C order."""
+    tensors = [part for part in parts if isinstance(part, EmberTensor)]
+    sliced = any(part is None or part is Ellipsis or isinstance(part, slice) for part in parts)
+    masked = any(part.dtype.kind == "bool" for part in tensors)
+    if sliced or masked or broadcast([part.shape for part in tensors]) is None:
+        return reshape(counting(math.prod(shape), x), shape)[tuple(parts)]
+    each = [counting(n, x)[part] for n, part in zip(shape, parts, strict=True)]
+    numbers = each[0]
+    for n, number in zip(shape[1:], each[1:], strict=True):
+        numbers = numbers * n + number
+    return numbers
+
+
 def _replaced(x: EmberTensor, numbers: EmberTensor, values: EmberTensor) -> EmberTensor:
     """Rows of ``x`` replaced by the last of the ``values`` that are for them.
 
@@ -107,14 +134,14 @@ class Place:
         [[0, 2], [0, 4]]
         """
         x, key = self._x, self._key
-        mask = self._mask()
-        if mask is not None:
-            value = self._value(value)
-            if not value.ndim:
-                return where(mask, value, x)
-        if mask is None and not is_scalar_mask(key):
+        if not is_scalar_mask(key):
             parts = parts_of(x, key)
-            if any(isinstance(part, EmberTensor) for part in parts):
+            mask = _mask_of(x, parts)
+            if mask is not None:
+                value = self._value(value)
+                if not value.ndim:
+                    return where(mask, value, x)
+            elif any(isinstance(part, EmberTensor) for part in parts):
                 return self._scattered(parts, self._value(value), _replaced)
         result = copy(x)
         setitem(result, key, value)
@@ -164,34 +191,18 @@ class Place:
     def _value(self, value: TensorLike) -> EmberTensor:
         return value_for(self._x, value, common_backend([self._x, value], "x.at"))
 
-    def _mask(self) -> EmberTensor | None:
-        """A key that is one mask, with axes for the rest of the tensor; None for other keys.
-
-        With it a scalar needs no indices, whose number depends on the elements.
-        """
-        if is_scalar_mask(self._key):
-            return None
-        parts = parts_of(self._x, self._key)
-        if len(parts) != 1 or not isinstance(parts[0], EmberTensor):
-            return None
-        (mask,) = parts
-        shape = self._x.shape
-        if mask.dtype.kind != "bool" or mask.shape != shape[: mask.ndim]:
-            return None
-        return reshape(mask, (*mask.shape, *[1] * (len(shape) - mask.ndim)))
-
     def _updated(self, value: TensorLike, combine: Combine, scatter: Scatter) -> EmberTensor:
         x, key = self._x, self._key
         if x.dtype.kind == "bool":
             raise DTypeError(f"x.at[...].{combine.__name__}: x is bool; x.astype(et.int64) is not")
         if is_scalar_mask(key):
             return Place(x[None], (wrap_mask(key, x),))._updated(value, combine, scatter)[0]
+        parts = parts_of(x, key)
         value = self._value(value)
-        mask = self._mask()
+        mask = _mask_of(x, parts)
         if mask is not None and not value.ndim:
             # `value` stands in for what is not meant, so that no gradient is 0 * inf there.
             return where(mask, combine(where(mask, x, value), value), x)
-        parts = parts_of(x, key)
         if not any(isinstance(part, EmberTensor) for part in parts):
             part = x[key]
             return self.set(combine(part, self._fitted(value, part.shape)))
@@ -203,7 +214,7 @@ class Place:
         whole = any(part is None or part is Ellipsis for part in parts)
         depth = x.ndim if whole else sum(map(axes_taken, parts))
         taken, rest = shape[:depth], shape[depth:]
-        numbers = reshape(counting(math.prod(taken), x), taken)[tuple(parts)]
+        numbers = _numbers(x, parts, taken)
         value = self._fitted(value, (*numbers.shape, *rest))
         rows = reshape(x, (math.prod(taken), *rest))
         values = reshape(value, (numbers.size, *rest))
