@@ -13,7 +13,7 @@ from ._core import EmberTensor, TensorLike
 from ._creation import asarray
 from ._data import astype
 from ._functions import stop_gradient
-from ._manipulation import broadcast_arrays, broadcast_to, reshape, stack, unstack
+from ._manipulation import broadcast_arrays, broadcast_to, reshape, stack
 from ._operation import operation
 from ._scatter import filled
 from ._search import argmax, take, where
@@ -84,7 +84,7 @@ def scan(
     parts = Leaves(xs)
     tensors = [_sequence_of(x) for x in parts.values if x is not None]
     n = _turns(tensors, length)
-    rows = [unstack(x) for x in tensors] if n else [[filled(x.shape[1:], 0, x)] for x in tensors]
+    rows = [_rows(x) for x in tensors] if n else [[filled(x.shape[1:], 0, x)] for x in tensors]
 
     def element(i: int) -> Any:
         source = iter(rows)
@@ -119,6 +119,15 @@ def _sequence_of(x: Any) -> EmberTensor:
     if not x.ndim:
         raise ShapeError("scan: a tensor in xs has no axis to go through")
     return x
+
+
+def _rows(x: EmberTensor) -> list[EmberTensor]:
+    """The elements along the first axis, by halves.
+
+    The gradient of a part is as large as the whole: for each of n elements that is n * n.
+    """
+    n = x.shape[0]
+    return [x[0]] if n == 1 else _rows(x[: n // 2]) + _rows(x[n // 2 :])
 
 
 def _turns(tensors: Sequence[EmberTensor], length: int | None) -> int:

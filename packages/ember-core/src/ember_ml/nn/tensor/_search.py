@@ -157,6 +157,9 @@ def _check_where(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | Non
 def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     """Elements of ``x1`` where ``condition`` is true, of ``x2`` elsewhere.
 
+    Both are computed first. If the gradient of one is infinite where the other is taken, theirs is
+    NaN there; that of `apply_where` is not.
+
     >>> from ember_ml.nn import tensor as et
     >>> et.where([True, False], [1, 2], 0).tolist()
     [1, 0]
