@@ -9,84 +9,16 @@ import pytest
 from ember_ml.backend.dtypes import DTYPES, DType, by_name, promote, scalar_dtype
 from ember_ml.backend.errors import DTypeError
 
-# "Type Promotion Rules" of the array API standard 2025.12, copied out: rows and columns.
-SIGNED = """
-      i1 i2 i4 i8
-i1    i1 i2 i4 i8
-i2    i2 i2 i4 i8
-i4    i4 i4 i4 i8
-i8    i8 i8 i8 i8
-"""
-UNSIGNED = """
-      u1 u2 u4 u8
-u1    u1 u2 u4 u8
-u2    u2 u2 u4 u8
-u4    u4 u4 u4 u8
-u8    u8 u8 u8 u8
-"""
-MIXED = """
-      u1 u2 u4
-i1    i2 i4 i8
-i2    i2 i4 i8
-i4    i4 i4 i8
-i8    i8 i8 i8
-"""
-FLOATING = """
-      f4 f8 c8 c16
-f4    f4 f8 c8 c16
-f8    f8 f8 c16 c16
-c8    c8 c16 c8 c16
-c16   c16 c16 c16 c16
-"""
-NAMES = {
-    "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64",
-    "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64",
-    "f4": "float32", "f8": "float64", "c8": "complex64", "c16": "complex128",
-}  # fmt: skip
+from ._promotion import PROMOTION
 
 
-def cells(table):
-    header, *rows = [line.split() for line in table.strip().splitlines()]
-    for row in rows:
-        for column, result in zip(header, row[1:], strict=True):
-            yield NAMES[row[0]], NAMES[column], NAMES[result]
+@pytest.mark.parametrize(("a", "b"), PROMOTION)
+def test_the_table(a, b):
+    assert promote(by_name(a), by_name(b)).name == PROMOTION[a, b]
 
 
-STANDARD = [cell for table in (SIGNED, UNSIGNED, MIXED, FLOATING) for cell in cells(table)]
-
-
-@pytest.mark.parametrize("a, b, expected", [*STANDARD, ("bool", "bool", "bool")])
-def test_the_table_of_the_standard(a, b, expected):
-    assert promote(by_name(a), by_name(b)).name == expected
-    assert promote(by_name(b), by_name(a)).name == expected
-
-
-@pytest.mark.parametrize("integer", [n for n in DTYPES if n.startswith(("int", "uint"))])
-@pytest.mark.parametrize("inexact", [n for n in DTYPES if n.startswith(("float", "bfl", "com"))])
-def test_an_integer_takes_the_floating_dtype(integer, inexact):
-    assert promote(by_name(integer), by_name(inexact)).name == inexact
-
-
-@pytest.mark.parametrize("name", DTYPES)
-def test_bool_takes_the_other_dtype(name):
-    assert promote(by_name("bool"), by_name(name)).name == name
-
-
-@pytest.mark.parametrize(
-    "a, b, expected",
-    [
-        ("float16", "bfloat16", "float32"),
-        ("float16", "float32", "float32"),
-        ("bfloat16", "float64", "float64"),
-        ("float16", "complex64", "complex64"),
-        ("float64", "complex64", "complex128"),
-        ("uint64", "int8", "float32"),
-        ("uint64", "int64", "float32"),
-    ],
-)
-def test_what_the_standard_leaves_open(a, b, expected):
-    assert promote(by_name(a), by_name(b)).name == expected
-    assert promote(by_name(b), by_name(a)).name == expected
+def test_the_table_has_every_pair():
+    assert set(PROMOTION) == set(product(DTYPES, repeat=2))
 
 
 def test_promotion_is_total_symmetric_and_idempotent():

@@ -11,12 +11,7 @@ from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor._threefry import block, random_words
 from ember_ml.nn.tensor.random import Generator
 
-# Random123's kat_vectors, "threefry2x32 20": counter, key, answer.
-KNOWN = [
-    ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
-    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
-    ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
-]
+from ._known import KNOWN
 
 
 @pytest.mark.parametrize("counter, key, answer", KNOWN)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ember_ml.backend.dtypes import DType
+from ember_ml.nn import tensor as et
 
 from .._case import Call, case, complex_of, real_of
 from .._draw import Draw
@@ -49,13 +50,28 @@ def _complex(dtype: DType) -> bool:
     return _precise(dtype) and dtype.kind == "complex"
 
 
+def _parts(name: str) -> dict[str, Any]:
+    """What differentiates a complex result by a real argument: both of its parts."""
+    function = getattr(np.fft, name)
+
+    def differences(x: Any, **options: Any) -> Any:
+        result = function(x, **options)
+        return result.real, result.imag
+
+    return {
+        "gradient": (0,),
+        "pick": lambda result: (et.real(result), et.imag(result)),
+        "differences": differences,
+    }
+
+
 for _suffix, _arguments in (("", _along_one), ("n", _along_many)):
     _transform(f"fft{_suffix}", _arguments, complex_of, accepts=_complex)
     _transform(f"ifft{_suffix}", _arguments, complex_of, accepts=_complex)
-    _transform(f"rfft{_suffix}", _arguments, complex_of, accepts=_real)
+    _transform(f"rfft{_suffix}", _arguments, complex_of, accepts=_real, **_parts(f"rfft{_suffix}"))
     _transform(f"irfft{_suffix}", _arguments, real_of, accepts=_complex)
 _transform("hfft", _along_one, real_of, accepts=_complex)
-_transform("ihfft", _along_one, complex_of, accepts=_real)
+_transform("ihfft", _along_one, complex_of, accepts=_real, **_parts("ihfft"))
 
 
 def _frequencies(draw: Draw, dtype: DType) -> Call:
