@@ -74,9 +74,15 @@ def _operands(subscripts: str, operands: Sequence[TensorLike]) -> Sequence[Ember
         raise ArgumentError(f"einsum: {subscripts!r} needs operands")
     bound = getattr(operands[0], "_backend", None)
     if any(getattr(x, "_backend", None) is not bound for x in operands) or bound is None:
+        device = next((x.device for x in operands if isinstance(x, EmberTensor)), None)
         with use_backend(common_backend(operands, "einsum").name):
             dtype = result_type(*(x if x.__class__ in SCALARS else asarray(x) for x in operands))
-            operands = [asarray(x, dtype=dtype) for x in operands]
+            operands = [
+                x.astype(dtype, copy=False)
+                if isinstance(x, EmberTensor)
+                else asarray(x, dtype=dtype, device=device)
+                for x in operands
+            ]
     if operands[0].dtype.kind == "bool":
         raise DTypeError("einsum is not defined for bool: x.astype(et.int64)")
     return operands

@@ -127,7 +127,7 @@ def _given_edges(x: EmberTensor, bins: Any) -> EmberTensor:
         raise InvalidValueError(f"histogram: the edges must increase, and not as in {bins}")
     floating = listed and float in map(type, bins) and x.dtype.kind == "float"
     with _on(x):
-        edges = asarray(bins, dtype=x.dtype if floating else None)
+        edges = asarray(bins, dtype=x.dtype if floating else None, device=x.device)
     if edges.ndim != 1 or not edges.size:
         raise ShapeError(f"histogram: edges are a vector, not of shape {edges.shape}")
     return edges
