@@ -39,6 +39,13 @@ def test_scan_without_xs(backend):
     assert (powers.item(), ys[0].tolist(), ys[1]) == (16, [1, 2, 4, 8], None)
 
 
+def test_scan_from_a_number(backend):
+    # a Python number is no tensor, and does not widen those that follow it
+    xs = et.asarray([1.0, 2.0], dtype=et.float16)
+    total, before = et.scan(lambda c, x: (c + x, c), 0.0, xs)
+    assert (total.dtype, before.dtype, before.tolist()) == (et.float16, et.float16, [0.0, 1.0])
+
+
 def test_scan_without_ys(backend):
     last, ys = et.scan(lambda c, x: (x, None), et.zeros(3), et.asarray(XS), length=5)
     same(last, XS[-1])
@@ -138,6 +145,11 @@ def test_cond_calls_one_branch(backend, pred):
 
 def root_or_double(x):
     return et.cond(x > 0, et.sqrt, lambda x: 2 * x, x)
+
+
+def test_cond_with_a_number(backend):
+    clipped = nn.vmap(lambda x: et.cond(x > 1, lambda x: 1.0, lambda x: x, x) * x)
+    assert clipped(et.asarray([3.0, 0.5])).tolist() == [3.0, 0.25]
 
 
 def test_cond_under_vmap(backend):

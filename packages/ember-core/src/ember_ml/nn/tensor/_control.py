@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ember_ml.backend.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 
@@ -17,6 +17,9 @@ from ._manipulation import broadcast_arrays, broadcast_to, reshape, stack
 from ._operation import operation
 from ._scatter import filled
 from ._search import argmax, take, where
+
+if TYPE_CHECKING:
+    from ember_ml.nn._trees import Leaves
 
 __all__ = ["apply_where", "cond", "scan"]
 
@@ -98,7 +101,7 @@ def scan(
             raise ArgumentError(f"scan: f returns a pair (carry, y), not {type(pair).__name__}")
         carry, y = pair
         found.append(Leaves(y))
-        if found[-1].spec != found[0].spec:
+        if _structure(found[-1]) != _structure(found[0]):
             raise ArgumentError(
                 f"scan: y of turn {i} is {found[-1].spec}, and of the first one {found[0].spec}"
             )
@@ -108,6 +111,11 @@ def scan(
         found.reverse()
     columns = zip(*[y.values for y in found], strict=True)
     return carry, found[0].rebuild([_stacked(column) for column in columns])
+
+
+def _structure(parts: Leaves) -> Any:
+    """What containers there are: None for a tensor, and for a number that is to become one."""
+    return None if parts.spec is None or parts.spec.is_leaf() else parts.spec
 
 
 def _sequence_of(x: Any) -> EmberTensor:
@@ -196,7 +204,7 @@ def cond(
 
     yes = Leaves(true_fn(*_only_where(pred, operands)))
     no = Leaves(false_fn(*_only_where(logical_not(pred), operands)))
-    if yes.spec != no.spec:
+    if _structure(yes) != _structure(no):
         raise ArgumentError(f"cond: the branches return {yes.spec} and {no.spec}")
     return yes.rebuild([_selected(pred, x, y) for x, y in zip(yes.values, no.values, strict=True)])
 
