@@ -262,13 +262,13 @@ def cumulative_prod(
 
 @operation(accepts="numeric", result="sum")
 def cumsum(x: TensorLike, /, *, axis: int, dtype: DTypeLike | None = None) -> EmberTensor:
-    """What engines offer of `cumulative_sum`: one axis, no initial value."""
+    """What engines offer of `cumulative_sum`: one axis, no initial value, dtypes as in `sum`."""
     ...
 
 
 @operation(accepts="numeric", result="sum")
 def cumprod(x: TensorLike, /, *, axis: int, dtype: DTypeLike | None = None) -> EmberTensor:
-    """What engines offer of `cumulative_prod`: one axis, no initial value."""
+    """What engines offer of `cumulative_prod`: one axis, no initial value, dtypes as in `sum`."""
     ...
 
 

@@ -31,7 +31,7 @@ __all__ = [
 
 @operation(accepts="real", check=empty_fault)
 def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
-    """Index of the greatest element along ``axis`` (None: in the flattened tensor).
+    """Index, ``int64``, of the greatest element along ``axis`` (None: in the flattened tensor).
 
     >>> from ember_ml.nn import tensor as et
     >>> et.argmax([[1, 9], [3, 4]], axis=1).tolist()
@@ -42,7 +42,7 @@ def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
 
 @operation(accepts="real", check=empty_fault)
 def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> EmberTensor:
-    """Index of the smallest element along ``axis`` (None: in the flattened tensor).
+    """Index, ``int64``, of the smallest element along ``axis`` (None: in the flattened tensor).
 
     >>> from ember_ml.nn import tensor as et
     >>> et.argmin([[1, 9], [3, 4]], axis=1).tolist()
@@ -55,7 +55,7 @@ def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
 def argsort(
     x: TensorLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> EmberTensor:
-    """Indices that sort ``x`` along ``axis``; equal elements keep their order if ``stable``.
+    """Indices, ``int64``, that sort ``x`` along ``axis``; equal elements keep their order if ``stable``.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.argsort([3, 1, 2]).tolist()
@@ -113,7 +113,7 @@ def _check_axes(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None
 
 @operation(check=_check_axes)
 def nonzero(x: TensorLike, /) -> tuple[EmberTensor, ...]:
-    """For each axis, the indices of the elements that are not zero, in C order.
+    """For each axis, the indices, ``int64``, of the elements that are not zero, in C order.
 
     >>> from ember_ml.nn import tensor as et
     >>> [i.tolist() for i in et.nonzero([[0, 5], [7, 0]])]
@@ -136,7 +136,7 @@ def searchsorted(
     side: Literal["left", "right"] = "left",
     sorter: TensorLike | None = None,
 ) -> EmberTensor:
-    """Where the elements of ``x2`` would go in the sorted vector ``x1``.
+    """Where (``int64``) the elements of ``x2`` would go in the sorted vector ``x1``.
 
     Args:
         side: "left" for the first fitting place, "right" for the last.
