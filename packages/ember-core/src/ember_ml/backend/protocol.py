@@ -73,7 +73,8 @@ class Backend:
     #: What the engine should be able to do and cannot: tests of the kit by exact name, with the
     #: reason, ``{"test_gradient[linalg.qr-float32]": "no derivative in the engine"}``.
     known_failures: Mapping[str, str] = {}
-    #: For a tracer that a backend makes to take gradients: the backend that it traces.
+    #: For a tracer that a backend makes to take gradients: the backend that it traces, whose name
+    #: it has.
     base: Backend | None = None
 
     # -- facts --------------------------------------------------------------------------

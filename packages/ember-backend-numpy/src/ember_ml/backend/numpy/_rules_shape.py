@@ -51,6 +51,11 @@ def reshape(x, /, shape, *, copy=None):
     return anp.reshape(x, shape) if isinstance(x, ArrayBox) else _shape.reshape(x, shape, copy=copy)
 
 
+def permute_dims(x, /, axes):
+    # autograd's product takes the axes as they come, and sorts negative ones first
+    return anp.transpose(x, [_shape.np_axis(a, x.ndim) for a in axes])
+
+
 _total = primitive(
     lambda x, axes: np.add.reduce(x, axes, keepdims=True),
     lambda answer, x, axes: lambda g: broadcast_to(g, np.shape(plain(x))),

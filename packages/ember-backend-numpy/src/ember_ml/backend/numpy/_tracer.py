@@ -86,7 +86,6 @@ class Tracer(Backend):
         plain: NumPy's own backend.
     """
 
-    name = "numpy"
     array_type = Traced
     array_types = (np.ndarray, ArrayBox)
     # A gradient of a gradient differentiates the products too, and those of the fused
@@ -109,8 +108,8 @@ class Tracer(Backend):
         self.scalar_left = plain.scalar_left
         self.scalar_right = plain.scalar_right
         for name in (
-            "devices", "device_of", "engine_version", "from_python", "from_buffer", "from_dlpack",
-            "to_device",
+            "name", "devices", "device_of", "engine_version", "from_python", "from_buffer",
+            "from_dlpack", "to_device",
         ):  # fmt: skip
             setattr(self, name, getattr(plain, name))
 
