@@ -39,6 +39,7 @@ class Case:
         pick: the part of the result that is unique, to differentiate.
         differences: the reference for ``pick``; ``reference`` unless given.
         symmetric: whether arguments are symmetric matrices, and so must changes to them be.
+        consumes: whether arguments may be overwritten.
         tolerance: how many times the usual rounding error is allowed.
     """
 
@@ -52,6 +53,7 @@ class Case:
     pick: Callable[[Any], Any] | None = None
     differences: Callable[..., Any] | None = None
     symmetric: bool = False
+    consumes: bool = False
     tolerance: float = 1.0
 
     @property

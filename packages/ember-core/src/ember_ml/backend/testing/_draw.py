@@ -1,13 +1,12 @@
-"""Random arguments for operations, drawn by hypothesis and held by NumPy."""
+"""Random arguments for operations, held by NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ember_ml.backend.dtypes import DTYPES, DType
 
@@ -59,14 +58,16 @@ class Draw:
     """Draws the arguments of one call.
 
     Args:
-        data: hypothesis's interactive source.
+        choose: an integer from the first to the second, both included.
         smooth: no empty arrays, no special values: for gradients.
         wild: now and then an argument that does not fit (an axis out of range, shapes that do
             not broadcast, another dtype): for comparing errors.
     """
 
-    def __init__(self, data: st.DataObject, *, smooth: bool = False, wild: bool = False) -> None:
-        self._data = data
+    def __init__(
+        self, choose: Callable[[int, int], int], *, smooth: bool = False, wild: bool = False
+    ) -> None:
+        self.integer = choose
         self.smooth = smooth
         self.wild = wild
         self._random: np.random.Generator | None = None
@@ -81,10 +82,6 @@ class Draw:
     def amiss(self) -> bool:
         """Whether the next argument should be wrong."""
         return self.wild and self.integer(0, 11) == 11
-
-    def integer(self, low: int, high: int) -> int:
-        """From ``low`` to ``high``, both included."""
-        return self._data.draw(st.integers(low, high))
 
     def one_of(self, *values: T) -> T:
         """One of ``values``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -11,14 +12,39 @@ from ._draw import Draw
 
 __all__ = ["examples"]
 
+#: How many examples are tried to find a failure that can be shrunk.
+_TRIES = 200
+
 
 def examples(
     check: Callable[[Draw], None], count: int, *, smooth: bool = False, wild: bool = False
 ) -> None:
-    """Call ``check`` with ``count`` draws; shrink the one that fails, and raise."""
+    """Call ``check`` with ``count`` draws; where it fails, raise the simplest failure found.
+
+    The draws are independent and uniform: of so few examples hypothesis would make several alike.
+    """
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+
+        def choose(low: int, high: int, random: np.random.Generator = random) -> int:
+            return int(random.integers(low, high, endpoint=True))
+
+        try:
+            check(Draw(choose, smooth=smooth, wild=wild))
+        except Exception as error:
+            failure = error
+            break
+    else:
+        return
+    _simplest(check, smooth=smooth, wild=wild)
+    raise failure
+
+
+def _simplest(check: Callable[[Draw], None], *, smooth: bool, wild: bool) -> None:
+    """Raise the failure that hypothesis finds and shrinks, if it finds one."""
 
     @settings(
-        max_examples=count,
+        max_examples=_TRIES,
         derandomize=True,
         database=None,
         deadline=None,
@@ -28,6 +54,9 @@ def examples(
     )
     @given(st.data())
     def test(data: st.DataObject) -> None:
-        check(Draw(data, smooth=smooth, wild=wild))
+        def choose(low: int, high: int) -> int:
+            return data.draw(st.integers(low, high))
+
+        check(Draw(choose, smooth=smooth, wild=wild))
 
     test()

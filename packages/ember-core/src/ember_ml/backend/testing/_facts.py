@@ -127,10 +127,17 @@ class Facts(Base):
         """A copy does not change with its source, nor an operation's result with its operand."""
         for name in ("float32", "int64", "bool"):
             x = et.asarray([1, 1, 1], dtype=name)
-            others = [et.copy(x), x.astype(name), x + 0 if name != "bool" else et.copy(x)]
-            before = [o.tolist() for o in others]
+            others = {
+                "copy": et.copy(x),
+                "asarray(copy=True)": et.asarray(x, copy=True),
+                "astype": et.astype(x, name),
+                "reshape(copy=True)": et.reshape(x, (3,), copy=True),
+            }
+            if name != "bool":
+                others |= {"add": x + 0, "multiply": x * 1}
             x[...] = 0
-            assert [o.tolist() for o in others] == before
+            for operation, other in others.items():
+                assert other.tolist() == [1, 1, 1], f"{operation} of {name} shares its memory"
 
     def test_devices(self, engine: Backend) -> None:
         """Tensors can be put on each device, and moved; an unknown one is refused."""
@@ -139,10 +146,12 @@ class Facts(Base):
         assert all(isinstance(d, str) for d in devices)
         assert et.ones((2,)).device == devices[0], "the first device is the default one"
         for device in devices:
-            x = et.zeros((2,), device=device)
-            assert x.device == device
-            assert engine.device_of(x._tensor) == device
-            assert et.asarray([1.0], device=device).to_device(devices[0]).tolist() == [1.0]
+            x, y = et.zeros((2,), device=device), et.asarray([1.0], device=device)
+            for made, by in ((x, "zeros"), (y, "asarray"), (x + 1.0, "add")):
+                assert made.device == device, f"{by} on {device!r} is on {made.device!r}"
+            assert y.to_device(devices[0]).tolist() == [1.0]
+            moved = y.to_device(devices[0]).to_device(device)
+            assert moved.device == device, f"to_device({device!r}) gives {moved.device!r}"
         with pytest.raises(DeviceError):
             et.zeros((2,), device="abacus")
 
@@ -198,7 +207,12 @@ def _indexed(draw: Draw) -> tuple[Array, Any, Any]:
     count = draw.integer(0, len(shape))
     arrays = kind == 1
     picked = draw.shapes(count, 0, 2) if arrays and count else []
-    for size, places in zip(shape[:count], picked or [()] * count, strict=True):
+    sizes, place, extra = shape[:count], 0, []
+    if not arrays and draw.flag():
+        place, extra = draw.integer(0, count), [draw.one_of(None, Ellipsis)]
+        if extra == [Ellipsis]:  # what follows it is about the last axes
+            sizes = (*shape[:place], *shape[len(shape) - count + place :])
+    for size, places in zip(sizes, picked or [()] * count, strict=True):
         if arrays:
             part = draw.indices(size, places)
             key.append(tensor_of(part))
@@ -210,10 +224,6 @@ def _indexed(draw: Draw) -> tuple[Array, Any, Any]:
         )
         key.append(item)
         native.append(item)
-    if not arrays and draw.flag():
-        place = draw.integer(0, len(key))
-        extra = draw.one_of(None, Ellipsis)
-        if extra is None or len(key) <= len(shape):
-            key.insert(place, extra)
-            native.insert(place, extra)
+    key[place:place] = extra
+    native[place:place] = extra
     return held, tuple(key), tuple(native)

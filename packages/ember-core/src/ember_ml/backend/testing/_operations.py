@@ -58,7 +58,8 @@ class Operations(Base):
             call = case.arguments(draw, element)
             if any(isinstance(a, DType) and a not in engine.dtypes for a in call[0]):
                 return  # a conversion to what the engine does without
-            said = fault(case, element, call, run(case.function, call, engine), engine)
+            result = run(case.function, call, engine, keeps=not case.consumes)
+            said = fault(case, element, call, result, engine)
             assert said is None, f"{show(case, call)}: {said}"
 
         examples(check, self.examples)

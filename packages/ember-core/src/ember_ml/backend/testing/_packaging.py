@@ -80,17 +80,16 @@ class Packaging(Base):
         (info,) = [i for i in list_backends() if i.name == engine.name]
         required = {_normal(_bare(r)) for r in distribution(info.distribution).requires or []}
         own = _package(engine)
-        known = packages_distributions()
+        known = dict(packages_distributions())
+        for backend in list_backends():
+            known[_top(backend.target.partition(":")[0])] = [backend.distribution]
         faults = []
         for path in _sources(engine):
             for module, line in _imported(path):
-                top = module.partition(".")[0]
-                if top in sys.stdlib_module_names or module.startswith(own) or top == own:
+                top = _top(module)
+                if top in sys.stdlib_module_names or top == own or _of_core(module):
                     continue
-                if top == "ember_ml":
-                    if _of_core(module):
-                        continue
-                elif required & {_normal(d) for d in known.get(top, [top])}:
+                if required & {_normal(d) for d in known.get(top, [top])}:
                     continue
                 faults.append(f"{path.name}:{line} imports {module}")
         assert not faults, (
@@ -111,9 +110,13 @@ class Packaging(Base):
 
 def _package(backend: Backend) -> str:
     """The package that the backend's class is in: ``ember_backend_jax``."""
-    module = type(backend).__module__
+    return _top(type(backend).__module__)
+
+
+def _top(module: str) -> str:
+    """The package that one distribution ships: below the namespace where it is Ember's."""
     parts = module.split(".")
-    return ".".join(parts[:3]) if parts[0] == "ember_ml" else parts[0]
+    return ".".join(parts[: 3 if parts[0] == "ember_ml" else 1])
 
 
 def _sources(backend: Backend) -> list[Path]:
@@ -138,6 +141,8 @@ def _imported(path: Path) -> list[tuple[str, int]]:
 def _of_core(module: str) -> bool:
     """Whether the core ships the module."""
     parts = module.split(".")
+    if parts[0] != "ember_ml":
+        return False
     core = {"dtypes", "errors", "operations", "protocol", "registry", "testing"}
     return len(parts) < 2 or parts[1] == "nn" or len(parts) == 2 or parts[2] in core
 

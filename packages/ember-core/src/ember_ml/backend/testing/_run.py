@@ -44,12 +44,26 @@ def tensor_of(array: Array) -> EmberTensor:
     return et.reshape(flat, array.values.shape)
 
 
-def run(function: Callable[..., Any], call: Call, backend: Backend) -> Any:
-    """What ``function`` gives for ``call`` on ``backend``."""
+def run(function: Callable[..., Any], call: Call, backend: Backend, *, keeps: bool = False) -> Any:
+    """What ``function`` gives for ``call`` on ``backend``.
+
+    Raises:
+        AssertionError: it ``keeps`` its arguments, and one of them has changed.
+    """
     args, kwargs = call
+    lifted: list[tuple[Array, EmberTensor]] = []
+
+    def lift(array: Array) -> EmberTensor:
+        lifted.append((array, tensor_of(array)))
+        return lifted[-1][1]
+
     with use_backend(backend.name):
-        lifted = [map_arrays(tensor_of, a) for a in args]
-        return function(*lifted, **{k: map_arrays(tensor_of, v) for k, v in kwargs.items()})
+        given = [map_arrays(lift, a) for a in args]
+        result = function(*given, **{k: map_arrays(lift, v) for k, v in kwargs.items()})
+    for array, tensor in lifted if keeps else []:
+        kept = np.array_equal(numpy_of(tensor), array.values, equal_nan=True)
+        assert kept, f"{function.__name__} changed its argument {array} to {tensor.tolist()}"
+    return result
 
 
 def show(case: Case, call: Call) -> str:

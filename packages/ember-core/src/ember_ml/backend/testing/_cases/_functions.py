@@ -106,7 +106,7 @@ def _floats(dtype: DType) -> bool:
     return dtype.name in ("float32", "float64")
 
 
-case("sgd_update", _sgd, reference=_sgd_step, accepts=_floats, tolerance=4)
+case("sgd_update", _sgd, reference=_sgd_step, accepts=_floats, consumes=True, tolerance=4)
 
 
 def _adam(draw: Draw, dtype: DType) -> Call:
@@ -128,4 +128,4 @@ def _adam_step(
     return x * shrink - step_size * mean / (np.sqrt(square) / root + epsilon), mean, square
 
 
-case("adam_update", _adam, reference=_adam_step, accepts=_floats, tolerance=8)
+case("adam_update", _adam, reference=_adam_step, accepts=_floats, consumes=True, tolerance=8)
