@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ember_ml import nn
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor._threefry import block, random_words
@@ -64,6 +65,16 @@ def test_normal_to_the_last_places() -> None:
     with use_backend("numpy"):
         there = et.random.Generator(42).normal((1000,)).numpy()
     np.testing.assert_array_max_ulp(here, there, 2)
+
+
+def test_numbers_drawn_inside_of_a_program() -> None:
+    def drawn(x: et.EmberTensor) -> et.EmberTensor:
+        return x + et.random.Generator(3).normal((5,))
+
+    found = nn.compile(drawn)(et.ones(5))
+    np.testing.assert_allclose(found.numpy(), drawn(et.ones(5)).numpy(), rtol=1e-6)
+    words = nn.compile(lambda x: x + random_words((1, 2), 7, 2))(et.zeros((4,), dtype="uint32"))
+    assert words.tolist() == [*block((1, 2), (7, 0)), *block((1, 2), (8, 0))]
 
 
 def test_native_generators() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import torch
 from ember_ml.backend.protocol import Native
+
+from ._state import TRACING
 
 __all__ = ["Streams", "random_words"]
 
@@ -35,6 +40,31 @@ def _signed(word: int) -> int:
 def random_words(
     key: tuple[int, int], start: int, count: int, /, *, device: str | None = None
 ) -> Native:
+    if TRACING.get():
+        place = torch.get_default_device() if device is None else torch.device(device)
+        return _opaque()(*key, start, count, place)
+    return _words(key, start, count, device)
+
+
+@functools.cache
+def _opaque() -> Any:
+    """The same as one operation of PyTorch: inductor writes the rounds out without end."""
+
+    def words(low: int, high: int, start: int, count: int, device: torch.device) -> torch.Tensor:
+        return _words((low, high), start, count, device)
+
+    found = torch.library.custom_op("ember::random_words", words, mutates_args=())
+    found.register_fake(
+        lambda low, high, start, count, device: torch.empty(
+            2 * count, dtype=torch.uint32, device=device
+        )
+    )
+    return found
+
+
+def _words(
+    key: tuple[int, int], start: int, count: int, device: torch.device | str | None
+) -> torch.Tensor:
     words = torch.empty((count, 2), dtype=torch.int32, device=device)
     for first in range(0, count, _CHUNK):
         part = words[first : first + _CHUNK]
