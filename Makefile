@@ -41,6 +41,8 @@ bench:
 	$(PY) benchmarks/dispatch.py
 	$(PY) benchmarks/train.py
 	$(PY) benchmarks/imports.py
+	$(PY) benchmarks/random_numbers.py
+	$(PY) benchmarks/interchange.py
 	$(PY) benchmarks/report.py
 
 clean:

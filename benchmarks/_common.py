@@ -32,11 +32,13 @@ def machine() -> dict[str, str]:
     }
 
 
-def per_call(function: Callable[[int], None], calls: int) -> float:
+def per_call(
+    function: Callable[[int], None], calls: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Seconds of one call, of ``calls`` made in a row by ``function``."""
-    start = time.perf_counter()
+    start = clock()
     function(calls)
-    return (time.perf_counter() - start) / calls
+    return (clock() - start) / calls
 
 
 def repeat(statement: str, names: Mapping[str, Any]) -> Callable[[int], None]:
@@ -50,7 +52,11 @@ def repeat(statement: str, names: Mapping[str, Any]) -> Callable[[int], None]:
 
 
 def interleaved(
-    cases: Mapping[str, Callable[[int], None]], *, calls: int, rounds: int
+    cases: Mapping[str, Callable[[int], None]],
+    *,
+    calls: int,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds per call of each case, measured in turn so that a busy moment hits all of them."""
     times: dict[str, list[float]] = {name: [] for name in cases}
@@ -58,7 +64,7 @@ def interleaved(
         function(max(calls // 10, 1))
     for _ in range(rounds):
         for name, function in cases.items():
-            times[name].append(per_call(function, calls))
+            times[name].append(per_call(function, calls, clock))
     return times
 
 

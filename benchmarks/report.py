@@ -48,10 +48,36 @@ def imports(figures: Any) -> str:
     return table(["", "time", "ratio"], rows)
 
 
+def random_numbers(figures: Any) -> str:
+    """One table for all engines."""
+    names = ["own", "Ember", "ratio", "over Philox, float64"]
+    rows = [
+        [engine, draw, *(row.get(name, "") for name in names)]
+        for engine, draws in figures.items()
+        for draw, row in draws.items()
+    ]
+    return table(["engine", "ten million", "own, ms", "Ember, ms", *names[2:]], rows)
+
+
+def interchange(figures: Any) -> str:
+    """A table for each direction."""
+    parts = []
+    for name, unit in (("shared", "µs"), ("out", "µs"), ("into mlx", "ms")):
+        ways = list(dict.fromkeys(way for row in figures[name].values() for way in row))
+        body = [
+            [engine, *(row.get(way, "") for way in ways)] for engine, row in figures[name].items()
+        ]
+        parts.append(table([f"{name}, {unit}", *ways], body))
+    return "\n\n".join(parts)
+
+
 def main() -> None:
     page = HERE / "README.md"
     text = page.read_text()
-    for name, render in (("dispatch", dispatch), ("train", train), ("imports", imports)):
+    for name, render in (
+        ("dispatch", dispatch), ("train", train), ("imports", imports),
+        ("random_numbers", random_numbers), ("interchange", interchange),
+    ):  # fmt: skip
         path = HERE / "results" / f"{name}.json"
         if path.exists():
             found = json.loads(path.read_text())
