@@ -217,6 +217,29 @@ def test_equal_ones_share_the_gradient(backend, method):
     close(dv, np.full(4, 1 / 3, np.float32))
 
 
+def test_equal_ones_share_the_gradient_of_a_mapped_function(backend):
+    each = nn.vmap(lambda x, i, v: x.at[i].max(v), in_axes=(None, 0, -1))
+    x, v = et.zeros(2), et.asarray([[0.0, 1.0], [0.0, 1.0], [-1.0, 5.0]])
+    dx, dv = nn.grad(lambda p: et.sum(each(p[0], et.asarray([[0, 0, 1], [1, 1, 0]]), p[1])))((x, v))
+    close(dx, np.array([1 / 3, 1], np.float32))
+    close(dv, np.array([[1 / 3, 0.5], [1 / 3, 0.5], [0, 1]], np.float32))
+
+
+@pytest.mark.parametrize("method", ["max", "min"])
+@pytest.mark.filterwarnings("error")
+def test_nan_is_the_extreme(backend, method):
+    # the method's own order must not matter
+    x, index = np.array([0, np.nan, 0, 0], np.float32), [0, 1, 1, 2, 2, 3]
+    value = np.array([1, 9, -9, np.nan, 2, 3], np.float32)
+    for order in (range(6), range(5, -1, -1)):
+        order = list(order)
+        found = update(method, et.asarray(x), [index[i] for i in order], et.asarray(value[order]))
+        same(found, np.array([1 if method == "max" else 0, np.nan, np.nan,
+                              3 if method == "max" else 0], np.float32))  # fmt: skip
+    gradient = nn.grad(lambda v: getattr(et.asarray(x).at[index], method)(v)[0])(et.asarray(value))
+    assert gradient[0].item() == (method == "max")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_second_gradients(backend, method):
     x = RNG.normal(size=4)

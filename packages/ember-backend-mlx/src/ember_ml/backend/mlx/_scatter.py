@@ -13,28 +13,43 @@ def index_add(x: Any, indices: Any, values: Any, /) -> Any:
     return x.at[indices].add(values) if values.size else x
 
 
-def _sharing(update: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
-    """``update``, equal elements of which share the gradient: MLX gives each of them all of it."""
-    found = mx.custom_function(update)
+def _choice(name: str) -> Callable[[Any, Any, Any], Any]:
+    """The update of that name, equal elements of which share the gradient.
 
-    @found.vjp
+    MLX gives all of it to each of them, and loses NaN or keeps it by the order.
+    """
+
+    def update(x: Any, indices: Any, values: Any) -> Any:
+        found = getattr(x.at[indices], name)(values)
+        if not mx.issubdtype(x.dtype, mx.floating):
+            return found
+        lost = mx.isnan(x).at[indices].maximum(mx.isnan(values))
+        return mx.where(lost, float("nan"), found)
+
+    function = mx.custom_function(update)
+
+    @function.vjp
     def _(primals: Any, cotangent: Any, output: Any) -> Any:
         x, indices, values = primals
         here, there = x == output, values == output[indices]
-        ones = here.astype(x.dtype)
-        share = cotangent / ones.at[indices].add(there.astype(x.dtype))
+        share = cotangent / here.astype(x.dtype).at[indices].add(there.astype(x.dtype))
         return mx.where(here, share, 0), mx.zeros_like(indices), mx.where(there, share[indices], 0)
 
-    return found
+    @function.vmap
+    def _(inputs: Any, axes: Any) -> Any:
+        # The mapped axis and the rows become one, and the gradient stays what it is.
+        size = next(x.shape[a] for x, a in zip(inputs, axes, strict=True) if a is not None)
+        x, indices, values = (
+            mx.broadcast_to(x, (size, *x.shape)) if a is None else mx.moveaxis(x, a, 0)
+            for x, a in zip(inputs, axes, strict=True)
+        )
+        rows = x.shape[1]
+        indices = indices + rows * mx.arange(size, dtype=indices.dtype)[:, None]
+        found = function(mx.flatten(x, 0, 1), mx.flatten(indices), mx.flatten(values, 0, 1))
+        return mx.unflatten(found, 0, (size, rows)), 0
+
+    return lambda x, indices, values, /: function(x, indices, values) if values.size else x
 
 
-_max = _sharing(lambda x, indices, values: x.at[indices].maximum(values))
-_min = _sharing(lambda x, indices, values: x.at[indices].minimum(values))
-
-
-def index_max(x: Any, indices: Any, values: Any, /) -> Any:
-    return _max(x, indices, values) if values.size else x
-
-
-def index_min(x: Any, indices: Any, values: Any, /) -> Any:
-    return _min(x, indices, values) if values.size else x
+index_max = _choice("maximum")
+index_min = _choice("minimum")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from . import _scatter
+from ._quiet import quiet
 from ._rules_shape import take
 from ._tape import plain, primitive
 
 _add: Any = primitive(
-    _scatter.index_add,
+    quiet(_scatter.index_add),
     lambda answer, x, indices, values: lambda g: g,
     None,
     lambda answer, x, indices, values: lambda g: take(g, indices, axis=0),
@@ -44,5 +45,5 @@ def _choice(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, indices, values, /: step(x, plain(indices), values)
 
 
-index_max = _choice(_scatter.index_max)
-index_min = _choice(_scatter.index_min)
+index_max = _choice(quiet(_scatter.index_max))
+index_min = _choice(quiet(_scatter.index_min))
