@@ -167,3 +167,25 @@ def test_training_compiled_and_plain_takes_the_same_steps() -> None:
     plain = losses(compile=False)
     np.testing.assert_allclose(losses(compile=True), plain, rtol=1e-4)
     assert plain[-1] < plain[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift",
+        "not_equal", "equal", "floor_divide", "remainder", "pow",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "uint64"])
+def test_maps_over_one_operand(name: str, dtype: str) -> None:
+    function, x = getattr(et, name), np.array([[1, 2], [3, 4], [5, 6]], dtype)
+    for y in (np.array([1, 2], dtype), np.array(2, dtype)):
+        a, b = et.asarray(x), et.asarray(y)
+        for mapped, expected in (
+            (nn.vmap(function, in_axes=(0, None))(a, b), function(a, b)),
+            (nn.vmap(function, in_axes=(None, 0))(b, a), function(b, a)),
+            (nn.vmap(lambda row: function(row, 2))(a), function(a, 2)),
+        ):
+            assert mapped.tolist() == expected.tolist()
+    rows = nn.vmap(function)(et.asarray(x), et.asarray(x[:, 0]))
+    assert rows.tolist() == function(et.asarray(x), et.asarray(x[:, :1])).tolist()

@@ -34,6 +34,7 @@ from . import (
     _shape,
     _signed,
 )
+from ._mapping import mapping
 from ._streams import DEVICES, enter, evaluate
 
 __all__ = ["MLXBackend"]
@@ -184,7 +185,7 @@ class MLXBackend(Backend):
 
         def run(*arrays: Native) -> list[Native]:
             enter()
-            with _explained("vmap"):
+            with _explained("vmap"), mapping():
                 return list(mapped(*arrays))
 
         return run

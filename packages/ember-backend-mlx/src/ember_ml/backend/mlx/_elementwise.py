@@ -7,6 +7,8 @@ from typing import Any
 
 import mlx.core as mx
 
+from ._mapping import mapped_alike
+
 abs = mx.abs
 acos = mx.acos
 acosh = mx.acosh
@@ -16,12 +18,12 @@ asinh = mx.asinh
 atan = mx.atan
 atan2 = mx.atan2
 atanh = mx.atanh
-bitwise_and = mx.bitwise_and
+bitwise_and = mapped_alike(mx.bitwise_and)
 bitwise_invert = mx.bitwise_invert
-bitwise_left_shift = mx.left_shift
-bitwise_or = mx.bitwise_or
-bitwise_right_shift = mx.right_shift
-bitwise_xor = mx.bitwise_xor
+bitwise_left_shift = mapped_alike(mx.left_shift)
+bitwise_or = mapped_alike(mx.bitwise_or)
+bitwise_right_shift = mapped_alike(mx.right_shift)
+bitwise_xor = mapped_alike(mx.bitwise_xor)
 ceil = mx.ceil
 conj = mx.conj
 cos = mx.cos
@@ -52,7 +54,7 @@ maximum = mx.maximum
 minimum = mx.minimum
 multiply = mx.multiply
 negative = mx.negative
-not_equal = mx.not_equal
+not_equal = mapped_alike(mx.not_equal)
 real = mx.real
 reciprocal = mx.reciprocal
 round = mx.round

@@ -74,14 +74,14 @@ _PLACES = {mx.int8: mx.uint8, mx.int16: mx.uint16, mx.int32: mx.uint32, mx.int64
 def bitwise_left_shift(x1: Any, x2: Any, /) -> Any:
     # The processor counts places modulo the width.
     places = mx.view(x2, _PLACES.get(x2.dtype, x2.dtype))
-    return mx.where(places < 8 * x1.itemsize, mx.left_shift(x1, x2), 0)
+    return mx.where(places < 8 * x1.itemsize, _elementwise.bitwise_left_shift(x1, x2), 0)
 
 
 def bitwise_right_shift(x1: Any, x2: Any, /) -> Any:
     if x1.dtype not in _PLACES:
-        return mx.where(x2 < 8 * x1.itemsize, mx.right_shift(x1, x2), 0)
+        return mx.where(x2 < 8 * x1.itemsize, _elementwise.bitwise_right_shift(x1, x2), 0)
     places = mx.minimum(mx.view(x2, _PLACES[x2.dtype]), 8 * x1.itemsize - 1)
-    return mx.right_shift(x1, mx.view(places, x1.dtype))
+    return _elementwise.bitwise_right_shift(x1, mx.view(places, x1.dtype))
 
 
 def _lifting(function: Callable[..., Any]) -> Callable[..., Any]:
