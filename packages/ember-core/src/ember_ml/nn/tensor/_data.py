@@ -14,6 +14,7 @@ from ember_ml.backend.errors import (
     ArgumentError,
     BackendNotFoundError,
     DTypeError,
+    InterchangeError,
     UnsupportedError,
 )
 from ember_ml.backend.registry import current_backend, get_backend
@@ -92,12 +93,20 @@ def to_backend(x: EmberTensor, name: str, /) -> EmberTensor:
 
 
 def to_dlpack(x: EmberTensor, /, **options: Any) -> Any:
-    """The DLPack capsule of ``x``; engines that know fewer of the options get those only."""
+    """The DLPack capsule of ``x``; engines that know fewer of the options get those only.
+
+    Raises:
+        InterchangeError: the engine does not export it, or not to the device wanted.
+    """
     try:
         return x._tensor.__dlpack__(**options)
     except TypeError:
         x = copy(x) if options["copy"] else x
         return x._tensor.__dlpack__(stream=options["stream"])
+    except Exception as error:
+        raise InterchangeError(
+            f"backend {x.backend!r} does not export this {x.dtype} tensor by DLPack: {error}"
+        ) from error
 
 
 def reduce_tensor(x: EmberTensor) -> tuple[Any, ...]:
