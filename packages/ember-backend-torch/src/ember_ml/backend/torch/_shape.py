@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from ember_ml.backend.errors import ShapeError
 from ember_ml.backend.protocol import Native
 
 from ._index import flipped, getitem
@@ -60,19 +59,16 @@ def roll(
 def take(x: Native, indices: Native, /, *, axis: int | None = None) -> Native:
     if axis is None:
         if x.ndim > 1:
-            raise ShapeError(f"take: name the axis of a tensor of shape {tuple(x.shape)}")
+            raise ValueError("an axis is due")
         axis = 0
     if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(f"take: axis {axis} is out of range for {x.ndim} dimensions")
+        raise IndexError(f"axis {axis} is out of range")
     return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
 
 
 def take_along_axis(x: Native, indices: Native, /, *, axis: int = -1) -> Native:
     if x.ndim != indices.ndim:
-        raise ShapeError(
-            f"take_along_axis: indices of shape {tuple(indices.shape)} for a tensor of shape "
-            f"{tuple(x.shape)}: as many axes are due"
-        )
+        raise ValueError("as many axes are due")
     size, axis = x.size(axis), axis % max(x.ndim, 1)
     indices = indices.long()
     indices = torch.where(indices < 0, indices + size, indices)
@@ -98,7 +94,7 @@ def searchsorted(
     x1: Native, x2: Native, /, *, side: Any = "left", sorter: Native | None = None
 ) -> Native:
     if x1.ndim != 1:
-        raise ShapeError(f"searchsorted needs a vector, not shape {tuple(x1.shape)}")
+        raise ValueError("a vector is due")
     sorter = None if sorter is None else sorter.long().contiguous()
     return torch.searchsorted(x1.contiguous(), x2.contiguous(), side=side, sorter=sorter)
 

@@ -158,7 +158,13 @@ class EmberTensor:
                 f"only a tensor with no dimensions becomes a Python {convert.__name__}, and this "
                 f"has shape {self.shape}; use .item() or .tolist()"
             )
-        return convert(self.item())
+        value = self.item()
+        if value.__class__ is complex and convert is not complex:
+            raise DTypeError(
+                f"the complex number {value} does not become a Python {convert.__name__}; take "
+                "et.real(x), et.imag(x) or et.abs(x)"
+            )
+        return convert(value)
 
     def __bool__(self) -> bool:
         if self.size != 1:

@@ -362,7 +362,8 @@ def _check_matrix(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | No
 
 def _triangle(x: EmberTensor, k: int, *, lower: bool) -> EmberTensor:
     if x.ndim < 2:
-        raise ShapeError(f"a triangle is of matrices (..., M, N), not of shape {x.shape}")
+        name = "tril" if lower else "triu"
+        raise ShapeError(f"{name}: needs matrices (..., M, N), not shape {x.shape}")
     rows, columns = x.shape[-2:]
     k = max(-rows - 1, min(columns + 1, k))  # further off there is no diagonal
     with _on(x):

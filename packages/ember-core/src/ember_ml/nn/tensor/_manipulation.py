@@ -347,15 +347,26 @@ def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = No
     return take(x, index, axis=axis)
 
 
-@operation(result="same")
+def _check_tile(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    times = tuple(arguments["repetitions"])
+    return f"repetitions cannot be negative, in {times}" if min(times, default=0) < 0 else None
+
+
+@operation(result="same", check=_check_tile)
 def tile(x: TensorLike, repetitions: tuple[int, ...], /) -> EmberTensor:
     """``x`` laid ``repetitions`` times along each axis.
+
+    Raises:
+        ShapeError: a repetition is negative.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.tile([1, 2], (2,)).tolist()
     [1, 2, 1, 2]
     """
     times = tuple(repetitions)
+    fault = _check_tile({}, {"repetitions": times})
+    if fault:
+        raise ShapeError(f"tile: {fault}")
     shape = (1,) * (len(times) - x.ndim) + x.shape
     times = (1,) * (len(shape) - len(times)) + times
     pairs = tuple(n for size in shape for n in (1, size))
