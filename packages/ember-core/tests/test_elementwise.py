@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from ember_ml.backend.errors import InvalidValueError
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor import _functions
 
@@ -176,6 +177,16 @@ def test_clip(backend, low, high):
     close(et.clip(et.asarray(FLOATS), low, high), expected)
     close(et.clip(et.asarray(FLOATS), min=low, max=high), expected)
     close(et.asarray(FLOATS).clip(low, high), expected)
+
+
+def test_bounds_are_numbers_of_the_dtype(backend):
+    x = et.asarray([0, 2**63 + 1], dtype=et.uint64)
+    assert et.clip(x, max=2**63).tolist() == [0, 2**63]
+    assert et.clip(x, 1, 2**64 - 1).tolist() == [1, 2**63 + 1]
+    y = et.asarray([0.0, 1.0], dtype=et.float64)
+    assert et.clip(y, 0.1, 0.7).tolist() == [0.1, 0.7]  # and not what float32 makes of them
+    with pytest.raises(InvalidValueError, match="clip: max: the Python number 300 does not fit"):
+        et.clip(et.asarray([5], dtype=et.int8), 0, 300)
 
 
 def test_clip_with_tensors(backend):

@@ -162,9 +162,11 @@ def careful(
 
     for name in op.of_role("tensor", "optional"):
         if arguments[name] is not None or op.roles[name] == "tensor":
-            arguments[name] = _lift_operand(op, name, arguments[name], backend, device)
+            arguments[name] = _lift_operand(op, name, arguments, backend, device)
     for name in op.of_role("tensors"):
-        arguments[name] = [_lift_operand(op, name, x, backend, device) for x in arguments[name]]
+        arguments[name] = [
+            _lift_operand(op, name, {name: x}, backend, device) for x in arguments[name]
+        ]
     _check_kinds(op, arguments)
     operands = _operands(op, arguments)
     if operands:
@@ -239,19 +241,25 @@ def _traces(backend: Backend | None, other: Backend) -> bool:
 
 
 def _lift_operand(
-    op: Operation, name: str, value: Any, backend: Backend, device: str | None
+    op: Operation, name: str, arguments: dict[str, Any], backend: Backend, device: str | None
 ) -> Any:
-    """``value`` as a tensor of ``backend``; a scalar that is to be promoted stays one."""
+    """An argument as a tensor of ``backend``; a scalar that is to be promoted stays one."""
+    value = arguments[name]
     if isinstance(value, EmberTensor):
         if value._backend.backend is backend:
             return value
         return wrap_native(value._tensor, backend)  # into the tracer of its own engine
     if value.__class__ in SCALARS and name in op.promoted:
         return value
-    # An empty list would be float32.
-    empty = op.kinds.get(name) == "integer" and isinstance(value, list | tuple) and not value
+    dtype = None
+    if op.kinds.get(name) == "integer" and isinstance(value, list | tuple) and not value:
+        dtype = int64  # an empty list would be float32
+    elif value.__class__ in SCALARS and op.roles[name] == "optional" and op.promoted:
+        leader = arguments.get(op.promoted[0])
+        if isinstance(leader, EmberTensor):
+            dtype = scalar_dtype(value, leader.dtype)
     try:
-        native = lift(value, backend, dtype=int64 if empty else None, device=device)
+        native = lift(value, backend, dtype=dtype, device=device)
     except EmberError as error:
         error.args = (f"{op.name}: {name}: {error}",)
         raise
