@@ -50,7 +50,7 @@ def greater(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     >>> et.greater([1, 2], 1).tolist()
     [False, True]
     """
-    ...
+    return less(x2, x1)
 
 
 @operation(accepts="real", result="bool")
@@ -61,7 +61,7 @@ def greater_equal(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     >>> et.greater_equal([1, 2], 2).tolist()
     [False, True]
     """
-    ...
+    return less_equal(x2, x1)
 
 
 @operation(accepts="numeric", result="bool")
@@ -171,7 +171,7 @@ def not_equal(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     >>> et.not_equal([1, 2], [1, 3]).tolist()
     [False, True]
     """
-    ...
+    return logical_not(equal(x1, x2))
 
 
 @operation(accepts="floating", result="bool")

@@ -10,8 +10,13 @@ functions".
 
 from __future__ import annotations
 
+from math import inf
+
+from ._analysis import exp, log1p, sqrt
+from ._compare import equal, isinf, less, logical_or
 from ._core import EmberTensor, TensorLike
 from ._operation import operation
+from ._search import where
 
 __all__ = [
     "abs",
@@ -173,7 +178,11 @@ def hypot(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     >>> et.hypot([3.0], [4.0]).tolist()
     [5.0]
     """
-    ...
+    high = maximum(maximum(x1, x2), negative(minimum(x1, x2)))
+    scale = where(equal(high, 0), 1, high)
+    a, b = divide(x1, scale), divide(x2, scale)
+    length = multiply(high, sqrt(add(multiply(a, a), multiply(b, b))))
+    return where(logical_or(isinf(x1), isinf(x2)), inf, length)
 
 
 @operation(accepts="complex")
@@ -195,7 +204,10 @@ def logaddexp(x1: TensorLike, x2: TensorLike, /) -> EmberTensor:
     >>> et.logaddexp([0.0], [-float('inf')]).tolist()
     [0.0]
     """
-    ...
+    high, low = maximum(x1, x2), minimum(x1, x2)
+    # Two infinities of one sign have no difference.
+    gap = where(equal(high, low), 0, subtract(low, high))
+    return add(high, log1p(exp(gap)))
 
 
 @operation(accepts="real", result="same")
@@ -360,4 +372,4 @@ def trunc(x: TensorLike, /) -> EmberTensor:
     >>> et.trunc([1.8, -1.8]).tolist()
     [1.0, -1.0]
     """
-    ...
+    return where(less(x, 0), ceil(x), floor(x))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
 
+from ._analysis import exp
 from ._core import EmberTensor, TensorLike
 from ._creation import _on, asarray, eye
 from ._elementwise import abs, conj
@@ -87,7 +88,8 @@ def det(x: TensorLike, /) -> EmberTensor:
     >>> round(linalg.det([[2.0, 0.0], [0.0, 3.0]]).item(), 5)
     6.0
     """
-    ...
+    sign, logarithm = slogdet(x)
+    return sign * exp(logarithm)
 
 
 @operation(accepts="inexact", check=_check_square, prefix="linalg")
@@ -107,7 +109,9 @@ def inv(x: TensorLike, /) -> EmberTensor:
     >>> linalg.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
     [[0.5, 0.0], [0.0, 0.25]]
     """
-    ...
+    with _on(x):
+        unit = eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    return solve(x, broadcast_to(unit, x.shape))
 
 
 def _check_solve(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
