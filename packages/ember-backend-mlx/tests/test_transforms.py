@@ -189,3 +189,26 @@ def test_maps_over_one_operand(name: str, dtype: str) -> None:
             assert mapped.tolist() == expected.tolist()
     rows = nn.vmap(function)(et.asarray(x), et.asarray(x[:, 0]))
     assert rows.tolist() == function(et.asarray(x), et.asarray(x[:, :1])).tolist()
+
+
+@pytest.mark.parametrize("name", ["hypot", "nextafter", "pow", "floor_divide", "remainder"])
+def test_maps_of_floats_over_one_operand(name: str) -> None:
+    function, x, y = getattr(et, name), et.asarray(X), et.asarray(X[0] + 0.25)
+    left, right = nn.vmap(function, in_axes=(0, None)), nn.vmap(function, in_axes=(None, 0))
+    assert left(x, y).tolist() == function(x, y).tolist()
+    assert right(y, x).tolist() == function(y, x).tolist()
+
+
+def test_maps_of_logical_xor_and_assignment() -> None:
+    x, y = et.asarray(X > 0.5), et.asarray([True, False, True])
+    mapped = nn.vmap(et.logical_xor, in_axes=(None, 0))(y, x)
+    assert mapped.tolist() == np.logical_xor(y.numpy(), x.numpy()).tolist()
+
+    def assigned(row: et.EmberTensor) -> et.EmberTensor:
+        row = row + 0.0
+        row[1] = 5.0
+        return row
+
+    expected = X.copy()
+    expected[:, 1] = 5.0
+    assert nn.vmap(assigned)(et.asarray(X)).tolist() == expected.tolist()

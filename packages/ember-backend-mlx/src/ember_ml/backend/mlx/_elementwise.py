@@ -49,7 +49,7 @@ logaddexp = mx.logaddexp
 logical_and = mx.logical_and
 logical_not = mx.logical_not
 logical_or = mx.logical_or
-logical_xor = mx.logical_xor
+logical_xor = mapped_alike(mx.logical_xor)
 maximum = mx.maximum
 minimum = mx.minimum
 multiply = mx.multiply
@@ -101,7 +101,8 @@ def nextafter(x1: Any, x2: Any, /) -> Any:
     next_ = mx.view(mx.where(away, bits + one, bits - one), x1.dtype)
     least = mx.view(mx.broadcast_to(one, next_.shape), x1.dtype)
     next_ = mx.where(x1 == 0, copysign(least, x2), next_)
-    return mx.where(x1 == x2, x2, mx.where(mx.isnan(x1) | mx.isnan(x2), x1 + x2, next_))
+    unknown = mx.logical_or(mx.isnan(x1), mx.isnan(x2))
+    return mx.where(x1 == x2, x2, mx.where(unknown, x1 + x2, next_))
 
 
 def hypot(x1: Any, x2: Any, /) -> Any:
@@ -109,7 +110,7 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     high, low = mx.maximum(a, b), mx.minimum(a, b)
     ratio = low / mx.where(high == 0, 1, high)
     finite = high * mx.sqrt(1 + ratio * ratio)
-    return mx.where(mx.isinf(a) | mx.isinf(b), math.inf, finite)
+    return mx.where(mx.isinf(a), a, mx.where(mx.isinf(b), b, finite))
 
 
 def pow(x1: Any, x2: Any, /) -> Any:
@@ -117,8 +118,8 @@ def pow(x1: Any, x2: Any, /) -> Any:
     if (x2.__class__ in (int, float) and x2 != 0) or (x1.__class__ in (int, float) and x1 != 1):
         return power
     # MLX has NaN for NaN to the power of 0, and for 1 to that of NaN.
-    one = mx.isnan(power) & (mx.equal(x2, 0) | mx.equal(x1, 1))
-    return mx.where(one, 1.0, power)
+    one = mx.logical_or(mx.equal(x2, 0), mx.equal(x1, 1))
+    return mx.where(mx.logical_and(mx.isnan(power), one), 1.0, power)
 
 
 def remainder(x1: Any, x2: Any, /) -> Any:
@@ -132,7 +133,8 @@ def floor_divide(x1: Any, x2: Any, /) -> Any:
     quotient = mx.divide(x1, x2)
     # The quotient itself may round up to the next integer. A difference of 0 has no sign to give.
     exact = mx.round(mx.divide(mx.subtract(x1, mx.remainder(x1, x2)), x2)) + 0.0
-    plain = mx.isfinite(quotient) & mx.not_equal(x1, 0) & mx.isfinite(x2)
+    # A zero over a number, and a number over infinity, are zeros with a sign already.
+    plain = mx.logical_and(mx.isfinite(quotient), mx.logical_and(x1, mx.isfinite(x2)))
     return mx.where(plain, exact, mx.floor(quotient))
 
 

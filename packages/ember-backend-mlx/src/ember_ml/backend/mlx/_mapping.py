@@ -1,7 +1,7 @@
-"""Operations of bits, and ``not_equal``, inside of ``vmap``.
+"""Operations of bits, ``not_equal`` and assignment inside of ``vmap``.
 
 MLX mistakes them where it maps one operand and not the other: it reads beyond the end of an
-array, or puts the mapped axis where it is not.
+array, puts the mapped axis where it is not, or leaves elements as they were.
 """
 
 from __future__ import annotations
@@ -44,3 +44,10 @@ def mapped_alike(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], An
         return function(x1, x2)
 
     return call
+
+
+def mapped_as(value: Any, x: Any) -> Any:
+    """``value``, mapped too where ``vmap`` maps ``x``: MLX would write it to the first."""
+    if not _depth:
+        return value
+    return mx.where(mx.isnan(mx.sum(x)), value, value)

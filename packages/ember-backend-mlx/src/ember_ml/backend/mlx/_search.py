@@ -11,6 +11,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from ._mapping import mapped_as
 from ._streams import enter, evaluate, settle
 
 _SLICE = 2**31 - 1
@@ -67,7 +68,7 @@ def setitem(x: Any, key: tuple[Any, ...], value: Any, /) -> Any:
     # Assignment changes the object that it is made to, which other tensors may hold.
     result = mx.array(x)
     if x.size and value.size:
-        result[key] = value
+        result[key] = mapped_as(value, x)
     elif tuple(value.shape) and x[key].shape != mx.broadcast_to(value, x[key].shape).shape:
         raise ValueError(f"a value of shape {value.shape} does not fit")
     return result
