@@ -13,6 +13,7 @@ from ember_ml.backend.errors import DeviceError, EmberError
 from ember_ml.backend.protocol import API_VERSION, CAPABILITIES, Backend
 from ember_ml.backend.registry import get_backend, list_backends
 from ember_ml.nn import tensor as et
+from ember_ml.nn.tensor import EmberTensor
 
 from ._base import Base, name_of
 from ._draw import Array, Draw
@@ -146,12 +147,12 @@ class Facts(Base):
         assert all(isinstance(d, str) for d in devices)
         assert et.ones((2,)).device == devices[0], "the first device is the default one"
         for device in devices:
-            x, y = et.zeros((2,), device=device), et.asarray([1.0], device=device)
-            for made, by in ((x, "zeros"), (y, "asarray"), (x + 1.0, "add")):
-                assert made.device == device, f"{by} on {device!r} is on {made.device!r}"
-            assert y.to_device(devices[0]).tolist() == [1.0]
-            moved = y.to_device(devices[0]).to_device(device)
-            assert moved.device == device, f"to_device({device!r}) gives {moved.device!r}"
+            x = _placed("zeros", et.zeros((2,), device=device), device)
+            _placed("asarray", et.asarray([1.0], device=device), device)
+            _placed("add", x + 1.0, device)
+            home = _placed("to_device", x.to_device(devices[0]), devices[0])
+            _placed("to_device", home.to_device(device), device)
+            assert home.tolist() == [0.0, 0.0]
         with pytest.raises(DeviceError):
             et.zeros((2,), device="abacus")
 
@@ -191,6 +192,11 @@ class Facts(Base):
             assert np.array_equal(numpy_of(kept), held.values)
 
         examples(check, 10 * self.examples)
+
+
+def _placed(by: str, x: EmberTensor, device: str) -> EmberTensor:
+    assert x.device == device, f"{by} for {device!r} is on {x.device!r}"
+    return x
 
 
 def _indexed(draw: Draw) -> tuple[Array, Any, Any]:
