@@ -34,10 +34,6 @@ def copy(x, /):
     return xp.asarray(x, copy=True)
 
 
-def stop_gradient(x, /):
-    return x
-
-
 def sum(x, /, *, axis=None, dtype=None, keepdims=False):
     return xp.sum(_number(x), axis=axis, dtype=dtype, keepdims=keepdims)
 
