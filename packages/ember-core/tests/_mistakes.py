@@ -56,6 +56,8 @@ MISTAKES = {
         r"concat: needs at least one tensor", True),
     "concat: axis": (lambda: et.concat([f(2), f(2)], axis=1), AxisError,
         r"concat: axis 1 is out of range for shape \(2,\)", True),
+    "concat: axis of one": (lambda: et.concat([f(2)], axis=1), AxisError,
+        r"concat: axis 1 is out of range for shape \(2,\)", True),
     "stack: shapes": (lambda: et.stack([f(2), f(3)]), ShapeError,
         r"stack: shapes \(2,\) and \(3,\) are not all the same", True),
     "stack: axis": (lambda: et.stack([f(2), f(2)], axis=3), AxisError,

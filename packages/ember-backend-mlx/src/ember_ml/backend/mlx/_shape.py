@@ -19,6 +19,8 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
+    if len(arrays) == 1 and axis is not None and not -arrays[0].ndim <= axis < arrays[0].ndim:
+        raise ValueError(f"axis {axis} of one array")  # which MLX returns without a look at it
     return mx.concatenate(arrays, axis)
 
 

@@ -118,8 +118,14 @@ class Draw:
         low: float = -4,
         high: float = 4,
         specials: bool = False,
+        extremes: bool = False,
     ) -> Array:
-        """Values from ``low`` to ``high`` (from 0 where ``dtype`` has no sign)."""
+        """Values from ``low`` to ``high`` (from 0 where ``dtype`` has no sign).
+
+        Args:
+            specials: infinities, nan and signed zeros among floating-point numbers.
+            extremes: the least and the largest numbers among integers.
+        """
         if self.amiss():
             dtype = DTYPES[self.one_of("bool", "int8", "uint8", "int64", "float32", "complex64")]
         size = self.shape() if shape is None else tuple(shape)
@@ -131,6 +137,8 @@ class Draw:
             case "signed" | "unsigned":
                 bottom = 0 if dtype.kind == "unsigned" else int(np.ceil(low))
                 values = random.integers(max(bottom, int(np.ceil(low))), int(high) + 1, size)
+                if extremes and self.flag():
+                    values = self._extremes(values, dtype)
             case "float":
                 values = self._reals(size, low, high, specials)
             case _:
@@ -146,10 +154,20 @@ class Draw:
             values = np.where(self.random.uniform(size=size) < 0.3, odd, values)
         return values
 
-    def indices(self, size: int, shape: Sequence[int], *, negative: bool = True) -> Array:
-        """``int64`` within a dimension of ``size``."""
+    def _extremes(self, values: Any, dtype: DType) -> Any:
+        limits = np.iinfo(dtype.name)
+        odd = [limits.min, limits.min + 1, limits.max - 1, limits.max]
+        some = self.random.choice(np.asarray(odd, dtype.name), values.shape)
+        return np.where(
+            self.random.uniform(size=values.shape) < 0.3, some, values.astype(dtype.name)
+        )
+
+    def indices(
+        self, size: int, shape: Sequence[int], *, negative: bool = True, checked: bool = False
+    ) -> Array:
+        """``int64`` within a dimension of ``size``; beyond it when wild, unless ``checked``."""
         low = -size if negative else 0
-        top = size + 1 if self.amiss() else size
+        top = size + 1 if not checked and self.amiss() else size
         return Array(self.random.integers(low, top, tuple(shape)), DTYPES["int64"])
 
     def axis(self, ndim: int, *, none: bool = False) -> Any:

@@ -24,7 +24,7 @@ def _real(dtype: DType) -> bool:
 def _updated(draw: Draw, dtype: DType) -> Call:
     n, k = draw.integer(1, 4), draw.integer(0 if not draw.smooth else 1, 5)
     rest = draw.shape(0, 2, empty=False)
-    rows = draw.indices(n, (k,), negative=False)
+    rows = draw.indices(n, (k,), negative=False, checked=True)  # by whoever calls index_add
     x, values = draw.array(dtype, (n, *rest), high=2), draw.array(dtype, (k, *rest), low=-2, high=2)
     return (x, rows, values), {}
 
