@@ -199,8 +199,8 @@ class Draw:
 
     def regular(self, dtype: DType, shape: Sequence[int]) -> Array:
         """Square matrices that are far from singular."""
-        a = self.array(dtype, shape, low=-1, high=1).values
-        return self.exact(a + 3 * np.eye(shape[-2], shape[-1]), dtype)
+        a = self.array(dtype, shape, low=-1, high=1)
+        return self.exact(a.values + 3 * np.eye(shape[-2], shape[-1]), a.dtype)
 
     @staticmethod
     def exact(values: Any, dtype: DType) -> Array:

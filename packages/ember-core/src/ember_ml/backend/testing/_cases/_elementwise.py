@@ -23,19 +23,22 @@ def _unary(
     low: float = -4,
     high: float = 4,
     specials: bool = True,
+    extremes: bool = False,
     gradient: bool = True,
     **options: Any,
 ) -> None:
     def arguments(draw: Draw, dtype: DType) -> Call:
-        return (draw.array(dtype, low=low, high=high, specials=specials),), {}
+        x = draw.array(dtype, low=low, high=high, specials=specials, extremes=extremes)
+        return (x,), {}
 
     case(name, arguments, reference=reference, gradient=(0,) if gradient else (), **options)
 
 
-for _name in ("cos", "cosh", "exp", "sin", "sinh", "tanh", "atan", "asinh", "expm1", "square"):
+for _name in ("cos", "cosh", "exp", "sin", "sinh", "tanh", "atan", "asinh", "expm1"):
     _unary(_name, getattr(np, {"atan": "arctan", "asinh": "arcsinh"}.get(_name, _name)))
-_unary("negative", np.negative)
-_unary("positive", np.positive)
+_unary("square", np.square, extremes=True)
+_unary("negative", np.negative, extremes=True)
+_unary("positive", np.positive, extremes=True)
 _unary("tan", np.tan, low=-1.4, high=1.4)
 _unary("acos", np.arccos, low=-0.9, high=0.9)
 _unary("asin", np.arcsin, low=-0.9, high=0.9)
@@ -53,7 +56,7 @@ _unary("erf", _erf)
 def _between(draw: Draw, dtype: DType) -> Call:
     """Off the steps, where finite differences are none."""
     if not draw.smooth:
-        return (draw.array(dtype, specials=True),), {}
+        return (draw.array(dtype, specials=True, extremes=True),), {}
     shape = draw.shape()
     part = draw.array(dtype, shape, low=0.1, high=0.4).values
     return (draw.exact(draw.random.integers(-8, 8, shape) / 2 + part, dtype),), {}
@@ -61,19 +64,19 @@ def _between(draw: Draw, dtype: DType) -> Call:
 
 for _name in ("ceil", "floor", "round", "trunc"):
     case(_name, _between, reference=getattr(np, _name), gradient=(0,))
-_unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x)
-_unary("abs", np.abs, result=real_of)
-_unary("conj", np.conj)
-_unary("real", np.real, result=real_of)
+_unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x, extremes=True)
+_unary("abs", np.abs, result=real_of, extremes=True)
+_unary("conj", np.conj, extremes=True)
+_unary("real", np.real, result=real_of, extremes=True)
 _unary("imag", np.imag, gradient=False, result=real_of)
-_unary("isfinite", np.isfinite, gradient=False)
-_unary("isinf", np.isinf, gradient=False)
-_unary("isnan", np.isnan, gradient=False)
+_unary("isfinite", np.isfinite, gradient=False, extremes=True)
+_unary("isinf", np.isinf, gradient=False, extremes=True)
+_unary("isnan", np.isnan, gradient=False, extremes=True)
 _unary("signbit", np.signbit, gradient=False)
 _unary("logical_not", np.logical_not, gradient=False)
-_unary("bitwise_invert", np.invert, gradient=False)
-_unary("stop_gradient", lambda x: x, gradient=False)
-_unary("copy", np.copy)
+_unary("bitwise_invert", np.invert, gradient=False, extremes=True)
+_unary("stop_gradient", lambda x: x, gradient=False, extremes=True)
+_unary("copy", np.copy, extremes=True)
 
 
 def _clip(draw: Draw, dtype: DType) -> Call:

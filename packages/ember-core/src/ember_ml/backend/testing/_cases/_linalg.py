@@ -273,9 +273,9 @@ def _any_rectangle(draw: Draw, dtype: DType) -> Call:
 
 def _regular_rectangle(draw: Draw, dtype: DType) -> Call:
     n = draw.integer(1, 3)
-    a = draw.regular(dtype, (n, n)).values
-    extra = draw.array(dtype, (draw.integer(0, 2), n)).values
-    return (draw.exact(np.concatenate([a, extra]), dtype),), {}
+    a = draw.regular(dtype, (n, n))
+    extra = draw.random.uniform(-4, 4, (draw.integer(0, 2), n))
+    return (draw.exact(np.concatenate([a.values, extra]), a.dtype),), {}
 
 
 case("linalg.pinv", _regular_rectangle, reference=np.linalg.pinv,

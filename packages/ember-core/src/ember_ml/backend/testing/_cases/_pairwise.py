@@ -20,6 +20,7 @@ def _pair(
     low: float = -4,
     high: float = 4,
     specials: bool = False,
+    extremes: bool = True,
     gradient: bool = True,
     second: Callable[[Draw, DType, tuple[int, ...]], Array] | None = None,
     scalars: bool = True,
@@ -27,11 +28,12 @@ def _pair(
 ) -> None:
     def arguments(draw: Draw, dtype: DType) -> Call:
         shape1, shape2 = draw.shapes(2)
-        x1: Any = draw.array(dtype, shape1, low=low, high=high, specials=specials)
+        odd = {"specials": specials, "extremes": extremes}
+        x1: Any = draw.array(dtype, shape1, low=low, high=high, **odd)
         if second is not None:
             x2: Any = second(draw, dtype, shape2)
         else:
-            x2 = draw.array(dtype, shape2, low=low, high=high, specials=specials)
+            x2 = draw.array(dtype, shape2, low=low, high=high, **odd)
         # A Python scalar stays one all the way to some engines, on either side.
         scalar = scalars and not draw.smooth and dtype.kind != "bool" and draw.integer(0, 3)
         if scalar == 1:
@@ -67,16 +69,16 @@ def _shift(draw: Draw, dtype: DType, shape: tuple[int, ...]) -> Array:
 _pair("add", np.add, specials=True)
 _pair("subtract", np.subtract, specials=True)
 _pair("multiply", np.multiply, specials=True)
-_pair("divide", np.divide, second=_nonzero)
+_pair("divide", np.divide, second=_nonzero, extremes=False)
 _pair("floor_divide", np.floor_divide, second=_nonzero)
 _pair("remainder", np.remainder, second=_nonzero)
-_pair("pow", np.power, low=0.3, high=4, second=_power)
+_pair("pow", np.power, low=0.3, high=4, second=_power, extremes=False)
 _pair("maximum", np.maximum)
 _pair("minimum", np.minimum)
-_pair("atan2", np.arctan2, low=0.2)
-_pair("copysign", np.copysign)
-_pair("hypot", np.hypot, low=0.3)
-_pair("logaddexp", np.logaddexp)
+_pair("atan2", np.arctan2, low=0.2, extremes=False)
+_pair("copysign", np.copysign, extremes=False)
+_pair("hypot", np.hypot, low=0.3, extremes=False)
+_pair("logaddexp", np.logaddexp, extremes=False)
 
 
 def _neighbours(draw: Draw, dtype: DType) -> Call:

@@ -21,13 +21,15 @@ def _reduce(
     empty: bool = True,
     low: float = -4,
     high: float = 4,
+    extremes: bool = False,
     gradient: bool = True,
     **options: Any,
 ) -> None:
     def arguments(draw: Draw, dtype: DType) -> Call:
         shape = draw.shape(dims, empty=empty)
         kwargs = {"axis": draw.axes(len(shape)), "keepdims": draw.flag()}
-        return (draw.array(dtype, shape, low=low, high=high),), kwargs
+        x = draw.array(dtype, shape, low=low, high=high, extremes=extremes)
+        return (x,), kwargs
 
     case(name, arguments, reference=reference, gradient=(0,) if gradient else (), **options)
 
@@ -44,14 +46,16 @@ def _total(function: Callable[..., Any]) -> Callable[..., Any]:
     return reference
 
 
-_reduce("sum", _total(np.sum), tolerance=4)
+_reduce("sum", _total(np.sum), tolerance=4, extremes=True)
 _reduce("prod", _total(np.prod), low=-2, high=2, tolerance=8)
 _reduce("mean", np.mean, empty=False, tolerance=4)
-_reduce("max", np.max, empty=False)
-_reduce("min", np.min, empty=False)
-_reduce("any", np.any, gradient=False)
-_reduce("all", np.all, gradient=False)
-_reduce("count_nonzero", np.count_nonzero, gradient=False, result=lambda dtype: int64)
+_reduce("max", np.max, empty=False, extremes=True)
+_reduce("min", np.min, empty=False, extremes=True)
+_reduce("any", np.any, gradient=False, extremes=True)
+_reduce("all", np.all, gradient=False, extremes=True)
+_reduce(
+    "count_nonzero", np.count_nonzero, gradient=False, extremes=True, result=lambda dtype: int64
+)
 
 
 def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +87,7 @@ def _position(name: str, function: Callable[..., Any]) -> None:
     def arguments(draw: Draw, dtype: DType) -> Call:
         shape = draw.shape(1, empty=False)
         kwargs = {"axis": draw.axis(len(shape), none=True), "keepdims": draw.flag()}
-        return (draw.array(dtype, shape),), kwargs
+        return (draw.array(dtype, shape, extremes=True),), kwargs
 
     case(name, arguments, reference=function, result=lambda dtype: int64)
 

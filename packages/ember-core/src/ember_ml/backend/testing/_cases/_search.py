@@ -14,7 +14,7 @@ from .._draw import Array, Draw
 
 def _ordered(draw: Draw, dtype: DType) -> Call:
     shape = draw.shape(1)
-    return (draw.array(dtype, shape),), {
+    return (draw.array(dtype, shape, extremes=True),), {
         "axis": draw.axis(len(shape)), "descending": draw.flag()}  # fmt: skip
 
 
@@ -42,8 +42,8 @@ case("nonzero", _some_zeros, reference=np.nonzero, result=lambda dtype: int64)
 
 
 def _placed(draw: Draw, dtype: DType) -> Call:
-    x1 = draw.array(dtype, (draw.integer(0, 6),))
-    x2 = draw.array(dtype, draw.shape(0, 2))
+    x1 = draw.array(dtype, (draw.integer(0, 6),), extremes=True)
+    x2 = draw.array(dtype, draw.shape(0, 2), extremes=True)
     kwargs: dict[str, Any] = {"side": draw.one_of("left", "right")}
     if draw.flag():
         order = np.argsort(x1.values, stable=True)
@@ -59,7 +59,8 @@ case("searchsorted", _placed, reference=np.searchsorted, result=lambda dtype: in
 def _chosen(draw: Draw, dtype: DType) -> Call:
     shapes = draw.shapes(3)
     condition = Array(draw.random.uniform(size=shapes[0]) < 0.5, bool_)
-    return (condition, draw.array(dtype, shapes[1]), draw.array(dtype, shapes[2])), {}
+    x1, x2 = (draw.array(dtype, shape, extremes=True) for shape in shapes[1:])
+    return (condition, x1, x2), {}
 
 
 case("where", _chosen, reference=np.where, gradient=(1, 2))
@@ -69,7 +70,8 @@ def _taken(draw: Draw, dtype: DType) -> Call:
     shape = draw.shape(1, empty=False)
     axis = draw.axis(len(shape), none=len(shape) == 1)
     size = shape[axis if axis is not None and -len(shape) <= axis < len(shape) else 0]
-    return (draw.array(dtype, shape), draw.indices(size, (draw.integer(0, 5),))), {"axis": axis}
+    x = draw.array(dtype, shape, extremes=True)
+    return (x, draw.indices(size, (draw.integer(0, 5),))), {"axis": axis}
 
 
 def _taken_along(draw: Draw, dtype: DType) -> Call:
@@ -81,7 +83,8 @@ def _taken_along(draw: Draw, dtype: DType) -> Call:
         size = shape[axis]
     else:
         size = shape[0]
-    return (draw.array(dtype, shape), draw.indices(size, picks)), {"axis": axis}
+    x = draw.array(dtype, shape, extremes=True)
+    return (x, draw.indices(size, picks)), {"axis": axis}
 
 
 case("take", _taken, reference=np.take, gradient=(0,))
@@ -92,7 +95,7 @@ def _largest(draw: Draw, dtype: DType) -> Call:
     shape = draw.shape(1, empty=False)
     axis = draw.axis(len(shape))
     size = shape[axis] if -len(shape) <= axis < len(shape) else 1
-    x = draw.array(dtype, shape)
+    x = draw.array(dtype, shape, extremes=True)
     k = size + 1 if draw.amiss() else draw.integer(0, size)
     return (x, k), {"axis": axis, "mode": draw.one_of("largest", "smallest")}
 
