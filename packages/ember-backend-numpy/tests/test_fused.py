@@ -54,19 +54,6 @@ CASES = {
 }  # fmt: skip
 
 
-def overridden():
-    backend = get_backend("numpy")
-    places = (backend, *backend.modules)
-    return {
-        key for key, operation in OPERATIONS.items()
-        if not operation.primitive and any(hasattr(place, key) for place in places)
-    }  # fmt: skip
-
-
-def test_every_override_is_compared():
-    assert overridden() - {"empty"} <= set(CASES)
-
-
 def copied(arguments):
     return [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
 
