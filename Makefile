@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
+# processes that share the tests
+WORKERS ?= 2
 SUITE ?=
 BACKENDS ?=
 
@@ -14,7 +16,7 @@ demo: setup
 	$(PY) examples/digits.py $(ARGS)
 
 test: setup
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .

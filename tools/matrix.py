@@ -152,7 +152,7 @@ def suite(venv: Path, case: Case, backend: str) -> bool:
     if left_out:
         print(f"left out, they compare with an engine that is not there: {len(left_out)}")
         print(*(f"  {path.relative_to(ROOT)}" for path in left_out), sep="\n", flush=True)
-    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     command += [str(path.relative_to(ROOT)) for path in tests if path not in left_out]
     env = environment() | {"EMBER_TEST_BACKENDS": backend}
     result = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
