@@ -46,6 +46,12 @@ class Backend:
     Operations are looked up on the object itself and then in ``modules``, by name. One that
     the core declares without a body (a primitive) must be found; one with a body is
     overridden when it is found.
+
+    What they are given: native arrays, of one dtype where the operation promotes; as ``dtype``
+    one of the engine's, or None where the operation reads it off the arrays; as ``shape`` a tuple
+    of sizes; as ``device`` a name out of `devices`, or None for the default one. They may raise
+    the engine's own errors, which the core explains, but must raise one where the engine would go
+    on in silence: at an index that is out of range.
     """
 
     name: ClassVar[str]
@@ -88,7 +94,7 @@ class Backend:
         return ["cpu"]
 
     def device_of(self, x: Native, /) -> str:
-        """Name of the device that ``x`` is on."""
+        """Name of the device that ``x`` is on; the default one for a tracer that has none."""
         return self.devices()[0]
 
     def advice(self) -> str | None:
@@ -147,7 +153,8 @@ class Backend:
     def getitem(self, x: Native, key: tuple[Any, ...], /) -> Native:
         """``x[key]`` for integers within range, slices, None, Ellipsis and native integer arrays.
 
-        Boolean masks have been turned into integer arrays by the core.
+        Boolean masks have been turned into integer arrays by the core. The elements of arrays may
+        be negative, or out of range: then raise IndexError, outside of transforms at least.
         """
         return x[key]
 
@@ -191,7 +198,8 @@ class Backend:
 
         ``tracer`` is the backend that the traced arrays belong to: ``self``, or one that it
         made for the purpose. The result maps arrays to the value, its gradients with respect
-        to each array, and the auxiliary arrays, all of them ordinary.
+        to each array, and the auxiliary arrays, all of them ordinary. The gradient with respect
+        to a complex array is the direction of steepest ascent, ``df/da + i df/db`` at ``a + ib``.
         """
         raise self.lacks("grad")
 
