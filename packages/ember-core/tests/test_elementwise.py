@@ -251,3 +251,21 @@ def test_softmax_cross_entropy(backend):
         close(et.softmax_cross_entropy(et.asarray(x), et.asarray(labels)), expected, rtol=1e-5)
     with pytest.raises(ValueError, match=r"softmax_cross_entropy"):
         et.softmax_cross_entropy(et.ones((2, 3)), et.asarray([1, 1, 1]))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64"])
+def test_integers_have_no_negative_powers(backend, dtype):
+    x = et.asarray([2, 3], dtype=dtype)
+    for power in (-1, et.asarray([2, -1], dtype=dtype)):
+        with pytest.raises(InvalidValueError, match="pow"):
+            x**power
+    assert (x ** et.asarray([2, 0], dtype=dtype)).tolist() == [4, 1]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint32"])
+def test_integers_are_not_divided_by_zero(backend, dtype):
+    x = et.asarray([2, 3], dtype=dtype)
+    for function in (et.floor_divide, et.remainder):
+        for divisor in (0, et.asarray([2, 0], dtype=dtype)):
+            with pytest.raises(InvalidValueError, match=function.__name__):
+                function(x, divisor)
