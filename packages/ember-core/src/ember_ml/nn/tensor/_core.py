@@ -116,13 +116,12 @@ class EmberTensor:
         return ops.imag(self)
 
     def __len__(self) -> int:
-        shape = self._tensor.shape
-        if not shape:
+        if not self.ndim:
             raise ArgumentError("len() of a tensor with no dimensions; it has one element")
-        return int(shape[0])
+        return int(self._tensor.shape[0])
 
     def __iter__(self) -> Iterator[EmberTensor]:
-        if not self._tensor.shape:
+        if not self.ndim:
             raise ArgumentError("cannot iterate over a tensor with no dimensions")
         return (self[i] for i in range(len(self)))
 
@@ -153,7 +152,7 @@ class EmberTensor:
         return self._backend.backend.to_python(self._tensor)
 
     def _scalar(self, convert: Callable[[Any], Any]) -> Any:
-        if self._tensor.shape:
+        if self.ndim:
             raise ArgumentError(
                 f"only a tensor with no dimensions becomes a Python {convert.__name__}, and this "
                 f"has shape {self.shape}; use .item() or .tolist()"
@@ -191,7 +190,7 @@ class EmberTensor:
     def __format__(self, spec: str) -> str:
         if not spec:
             return str(self)
-        if self._tensor.shape:
+        if self.ndim:
             raise ArgumentError(
                 f"the format {spec!r} is for a tensor with no dimensions, not shape {self.shape}"
             )
