@@ -69,11 +69,15 @@ class Case:
         return OPERATIONS.get(self.name.replace(".", "_"))
 
     def takes(self, dtype: DType) -> bool:
-        """Whether it is tried with ``dtype``: what it is defined for, and ``int32`` to convert."""
+        """Whether it is tried with ``dtype``: what it is defined for, and some to convert."""
         if self.operation is None:
             return self.accepts(dtype)
-        converts = self.operation.accepts in ("floating", "inexact", "complex")
-        fits = self.operation.accepts_dtype(dtype) or (converts and dtype.name == "int32")
+        converted = {
+            "floating": ("int32",),
+            "inexact": ("int32",),
+            "complex": ("int32", "float32", "float64"),
+        }.get(self.operation.accepts, ())
+        fits = self.operation.accepts_dtype(dtype) or dtype.name in converted
         return fits and self.accepts(dtype)
 
     def computes(self, dtype: DType) -> DType:

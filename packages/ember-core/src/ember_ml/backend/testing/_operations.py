@@ -46,6 +46,7 @@ class Operations(Base):
     def _prepare(self, engine: Backend, name: str, dtype: str) -> tuple[Case, DType]:
         case, element = CASES[name], DTYPES[dtype]
         self.need(engine, element)
+        self.need(engine, case.computes(element))
         self.need(engine, case.expected(element) or element)
         return case, element
 

@@ -46,8 +46,9 @@ def _real(dtype: DType) -> bool:
     return _precise(dtype) and dtype.kind == "float"
 
 
-def _complex(dtype: DType) -> bool:
-    return _precise(dtype) and dtype.kind == "complex"
+def _halved(dtype: DType) -> bool:
+    # float64 would go by way of complex128, which an engine may lack
+    return _precise(dtype) and dtype.name != "float64"
 
 
 def _parts(name: str) -> dict[str, Any]:
@@ -66,11 +67,11 @@ def _parts(name: str) -> dict[str, Any]:
 
 
 for _suffix, _arguments in (("", _along_one), ("n", _along_many)):
-    _transform(f"fft{_suffix}", _arguments, complex_of, accepts=_complex)
-    _transform(f"ifft{_suffix}", _arguments, complex_of, accepts=_complex)
+    for _name in (f"fft{_suffix}", f"ifft{_suffix}"):
+        _transform(_name, _arguments, complex_of, accepts=_precise, **_parts(_name))
     _transform(f"rfft{_suffix}", _arguments, complex_of, accepts=_real, **_parts(f"rfft{_suffix}"))
-    _transform(f"irfft{_suffix}", _arguments, real_of, accepts=_complex)
-_transform("hfft", _along_one, real_of, accepts=_complex)
+    _transform(f"irfft{_suffix}", _arguments, real_of, accepts=_halved, gradient=(0,))
+_transform("hfft", _along_one, real_of, accepts=_halved, gradient=(0,))
 _transform("ihfft", _along_one, complex_of, accepts=_real, **_parts("ihfft"))
 
 
