@@ -6,10 +6,10 @@ from array_api_strict import (
     abs, acos, acosh, add, all, any, argmax, argmin, argsort, asin, asinh, atan, atan2, atanh,
     bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_or, bitwise_right_shift, bitwise_xor,
     broadcast_to, ceil, concat, conj, copysign, cos, cosh, cumulative_prod, cumulative_sum,
-    divide, equal, exp, expm1, fft, flip, floor, floor_divide, imag, isfinite, isinf, isnan, less,
+    divide, equal, exp, expm1, fft, floor, floor_divide, imag, isfinite, isinf, isnan, less,
     less_equal, linalg, log, log10, log1p, log2, logical_and, logical_not, logical_or,
     logical_xor, matmul, max, maximum, mean, min, minimum, multiply, negative, nextafter, nonzero,
-    permute_dims, pow, real, remainder, reshape, roll, round, searchsorted, sign, signbit, sin,
+    permute_dims, pow, real, remainder, reshape, round, searchsorted, sign, signbit, sin,
     sinh, sort, sqrt, stack, subtract, take_along_axis, tan, tanh, where,
 )  # fmt: skip
 

@@ -295,7 +295,8 @@ def flip(x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None) -> Embe
     >>> et.flip([1, 2, 3]).tolist()
     [3, 2, 1]
     """
-    ...
+    axes = as_axes(axis, x.ndim, "flip")
+    return x[tuple(slice(None, None, -1 if i in axes else None) for i in range(x.ndim))]
 
 
 @operation(result="same")
@@ -312,7 +313,19 @@ def roll(
     >>> et.roll([1, 2, 3], 1).tolist()
     [3, 1, 2]
     """
-    ...
+    shifts = shift if isinstance(shift, tuple) else (shift,)
+    if axis is None:
+        return reshape(roll(reshape(x, (-1,)), (sum(shifts),), axis=(0,)), x.shape)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if len(shifts) != len(axes):
+        if 1 not in (len(shifts), len(axes)):
+            raise ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
+        shifts, axes = shifts * len(axes), axes * len(shifts)
+    for n, a in zip(shifts, axes, strict=True):
+        a = as_axis(a, x.ndim, "roll")
+        before, cut = (slice(None),) * a, -n % max(x.shape[a], 1)
+        x = concat([x[(*before, slice(cut, None))], x[(*before, slice(0, cut))]], axis=a)
+    return x
 
 
 @operation(result="same")
