@@ -94,7 +94,8 @@ class Packaging(Base):
                 faults.append(f"{path.name}:{line} imports {module}")
         assert not faults, (
             f"{info.distribution} does not require what it imports "
-            f"({', '.join(sorted(required))}): {'; '.join(faults)}"
+            f"({', '.join(sorted(required))}): {'; '.join(faults)}; add it to the dependencies in "
+            "pyproject.toml, and install the distribution again (pip install -e .)"
         )
 
     def test_loading_is_quiet_and_alone(self, engine: Backend) -> None:

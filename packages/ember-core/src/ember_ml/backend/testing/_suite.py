@@ -19,6 +19,7 @@ class BackendSuite(Facts, Operations, Behaviour, Packaging):
             backend = "jax"
 
     What the engine need not have (the optional dtypes and capabilities) is skipped where the
-    backend does not claim it. What it should have and cannot is named in ``expected_failures``,
-    by exact test and with a reason, and turns red as soon as it passes.
+    backend does not claim it. What it should have and cannot is named in the backend's
+    ``known_failures``, or in ``expected_failures`` here, by exact test and with a reason
+    (``{"test_gradient[linalg.eigh-float32]": "jax#1234"}``), and turns red as soon as it passes.
     """
