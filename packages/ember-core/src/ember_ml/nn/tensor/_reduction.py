@@ -41,7 +41,7 @@ def sum(
     dtype: DTypeLike | None = None,
     keepdims: bool = False,
 ) -> EmberTensor:
-    """Sum of the elements over ``axis``; narrow integers and bool are added in ``int64``.
+    """Sum over ``axis``; integers and bool are added in ``int64``, unsigned ones in ``uint64``.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.sum([[1, 2], [3, 4]], axis=0).tolist()
@@ -59,7 +59,7 @@ def prod(
     dtype: DTypeLike | None = None,
     keepdims: bool = False,
 ) -> EmberTensor:
-    """Product of the elements over ``axis``; narrow integers are multiplied in ``int64``.
+    """Product over ``axis``; integers are multiplied in ``int64``, unsigned ones in ``uint64``.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.prod([[1, 2], [3, 4]], axis=1).tolist()

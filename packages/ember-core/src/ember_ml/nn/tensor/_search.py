@@ -55,7 +55,7 @@ def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
 def argsort(
     x: TensorLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> EmberTensor:
-    """Indices, ``int64``, that sort ``x`` along ``axis``; equal elements keep their order if ``stable``.
+    """Indices, ``int64``, that sort ``x`` along ``axis``, NaN as the greatest; ``stable`` keeps ties.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.argsort([3, 1, 2]).tolist()
@@ -68,7 +68,7 @@ def argsort(
 def sort(
     x: TensorLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> EmberTensor:
-    """The elements in order along ``axis``.
+    """The elements in order along ``axis``; NaN counts as the greatest.
 
     >>> from ember_ml.nn import tensor as et
     >>> et.sort([3, 1, 2], descending=True).tolist()
