@@ -72,7 +72,7 @@ def test_the_public_function_has_the_declarations_face():
         "(x: 'TensorLike', /, *, axis: 'int | tuple[int, ...] | None' = None, "
         "dtype: 'DTypeLike | None' = None, keepdims: 'bool' = False) -> 'EmberTensor'"
     )
-    assert et.sum.__doc__.startswith("Sum of the elements")
+    assert et.sum.__doc__.startswith("Sum over ``axis``")
     assert et.sum.__name__ == et.sum.__qualname__ == "sum"
     assert et.sum.__module__ == "ember_ml.nn.tensor._reduction"
     assert inspect.signature(et.linalg.qr).parameters["mode"].default == "reduced"
