@@ -23,6 +23,7 @@ def examples(
 
     The draws are independent and uniform: of so few examples hypothesis would make several alike.
     """
+    __tracebackhide__ = True
     for seed in range(count):
         random = np.random.default_rng(seed)
 
@@ -42,6 +43,7 @@ def examples(
 
 def _simplest(check: Callable[[Draw], None], *, smooth: bool, wild: bool) -> None:
     """Raise the failure that hypothesis finds and shrinks, if it finds one."""
+    __tracebackhide__ = True
 
     @settings(
         max_examples=_TRIES,
@@ -51,12 +53,19 @@ def _simplest(check: Callable[[Draw], None], *, smooth: bool, wild: bool) -> Non
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
         print_blob=False,
+        report_multiple_bugs=False,
     )
     @given(st.data())
     def test(data: st.DataObject) -> None:
+        __tracebackhide__ = True
+
         def choose(low: int, high: int) -> int:
             return data.draw(st.integers(low, high))
 
         check(Draw(choose, smooth=smooth, wild=wild))
 
-    test()
+    try:
+        test()
+    except Exception as error:
+        error.__dict__.pop("__notes__", None)  # what was drawn: the message names the call
+        raise
