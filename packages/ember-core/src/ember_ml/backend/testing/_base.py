@@ -34,7 +34,7 @@ class Base:
     #: are added.
     expected_failures: ClassVar[Mapping[str, str]] = {}
     #: How many calls are drawn for each operation and dtype.
-    examples: ClassVar[int] = 8
+    examples: ClassVar[int] = 12
 
     @pytest.fixture
     def engine(self, request: pytest.FixtureRequest) -> Iterator[Backend]:

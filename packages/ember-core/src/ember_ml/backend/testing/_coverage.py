@@ -47,7 +47,7 @@ def _row(case: Case, backend: Backend, wrong: set[str]) -> Row:
         for d in DTYPES.values()
         if case.takes(d)
         and (case.operation is None or case.operation.accepts_dtype(d))
-        and {d, case.expected(d) or d} <= backend.dtypes.keys()
+        and {d, case.computes(d), case.expected(d) or d} <= backend.dtypes.keys()
         and f"test_values[{case.name}-{d}]" not in wrong
     )
     gradient = None

@@ -151,7 +151,7 @@ class Draw:
         values = self.random.uniform(low, high, size)
         if specials and not self.smooth and self.flag():
             odd = self.random.choice(_SPECIALS, size)
-            values = np.where(self.random.uniform(size=size) < 0.3, odd, values)
+            values = np.where(self.random.uniform(size=size) < 0.5, odd, values)
         return values
 
     def _extremes(self, values: Any, dtype: DType) -> Any:

@@ -69,16 +69,16 @@ def _shift(draw: Draw, dtype: DType, shape: tuple[int, ...]) -> Array:
 _pair("add", np.add, specials=True)
 _pair("subtract", np.subtract, specials=True)
 _pair("multiply", np.multiply, specials=True)
-_pair("divide", np.divide, second=_nonzero, extremes=False)
+_pair("divide", np.divide, second=_nonzero, extremes=False, specials=True)
 _pair("floor_divide", np.floor_divide, second=_nonzero)
 _pair("remainder", np.remainder, second=_nonzero)
 _pair("pow", np.power, low=0.3, high=4, second=_power, extremes=False)
-_pair("maximum", np.maximum)
-_pair("minimum", np.minimum)
+_pair("maximum", np.maximum, specials=True)
+_pair("minimum", np.minimum, specials=True)
 _pair("atan2", np.arctan2, low=0.2, extremes=False)
 _pair("copysign", np.copysign, extremes=False)
-_pair("hypot", np.hypot, low=0.3, extremes=False)
-_pair("logaddexp", np.logaddexp, extremes=False)
+_pair("hypot", np.hypot, low=0.3, extremes=False, specials=True)
+_pair("logaddexp", np.logaddexp, extremes=False, specials=True)
 
 
 def _neighbours(draw: Draw, dtype: DType) -> Call:

@@ -28,7 +28,7 @@ def _reduce(
     def arguments(draw: Draw, dtype: DType) -> Call:
         shape = draw.shape(dims, empty=empty)
         kwargs = {"axis": draw.axes(len(shape)), "keepdims": draw.flag()}
-        x = draw.array(dtype, shape, low=low, high=high, extremes=extremes)
+        x = draw.array(dtype, shape, low=low, high=high, specials=True, extremes=extremes)
         return (x,), kwargs
 
     case(name, arguments, reference=reference, gradient=(0,) if gradient else (), **options)

@@ -14,7 +14,7 @@ from .._draw import Array, Draw
 
 def _ordered(draw: Draw, dtype: DType) -> Call:
     shape = draw.shape(1)
-    return (draw.array(dtype, shape, extremes=True),), {
+    return (draw.array(dtype, shape, specials=True, extremes=True),), {
         "axis": draw.axis(len(shape)), "descending": draw.flag()}  # fmt: skip
 
 
@@ -59,7 +59,7 @@ case("searchsorted", _placed, reference=np.searchsorted, result=lambda dtype: in
 def _chosen(draw: Draw, dtype: DType) -> Call:
     shapes = draw.shapes(3)
     condition = Array(draw.random.uniform(size=shapes[0]) < 0.5, bool_)
-    x1, x2 = (draw.array(dtype, shape, extremes=True) for shape in shapes[1:])
+    x1, x2 = (draw.array(dtype, s, specials=True, extremes=True) for s in shapes[1:])
     return (condition, x1, x2), {}
 
 
