@@ -240,6 +240,26 @@ def test_scalars_refused(backend):
         operator.index(et.asarray(True))
 
 
+class _TrueWhenEmpty(tuple):
+    """A shape as TensorFlow's, which is true where the number of axes is known."""
+
+    def __bool__(self):
+        return True
+
+
+def test_an_empty_shape_may_be_true(backend, monkeypatch):
+    class Native:
+        shape = _TrueWhenEmpty()
+
+    x = et.asarray(7)
+    x._tensor = Native()
+    monkeypatch.setattr(type(x), "item", lambda self: 7)
+    assert (int(x), float(x), f"{x:d}") == (7, 7.0, "7")
+    for use in (len, iter):
+        with pytest.raises(ArgumentError, match="no dimensions"):
+            use(x)
+
+
 def test_lists_out(backend):
     assert et.asarray(A).tolist() == A.tolist()
     assert et.asarray(5).tolist() == 5
