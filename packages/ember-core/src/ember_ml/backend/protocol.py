@@ -126,7 +126,7 @@ class Backend:
         raise NotImplementedError
 
     def to_numpy(self, x: Native, /) -> Any:
-        """A `numpy.ndarray`, sharing memory where the engine can."""
+        """A `numpy.ndarray`, of no dimensions too, sharing memory where the engine can."""
         raise NotImplementedError
 
     def from_dlpack(self, x: Any, /, *, device: str | None, copy: bool | None) -> Native:
@@ -161,6 +161,7 @@ class Backend:
     def setitem(self, x: Native, key: tuple[Any, ...], value: Any, /) -> Native:
         """The array that ``x`` becomes with ``x[key] = value``: ``x`` itself, or a new one.
 
+        ``key`` is as in `getitem`.
         ``value`` is a native array of the dtype of ``x`` that broadcasts to ``x[key]``.
         """
         raise NotImplementedError
@@ -211,15 +212,19 @@ class Backend:
         in_axes: Sequence[int | None],
         out_axes: int,
     ) -> Callable[..., list[Native]]:
-        """``function`` over flat native arrays, mapped over ``in_axes`` (None: not mapped)."""
+        """``function(*arrays)``, which gives a list, mapped over an axis of each array.
+
+        ``in_axes`` has an axis, or None (not mapped), for each array; each result has the mapped
+        axis at ``out_axes``.
+        """
         raise self.lacks("vmap")
 
     def compile(
         self, function: Callable[..., list[Native]], /, *, donate: Sequence[int] = ()
     ) -> Callable[..., list[Native]]:
-        """``function`` over flat native arrays, as one program.
+        """``function(*arrays)``, which gives a list, as one program.
 
-        ``donate`` are positions of arguments whose memory the result may take over: argument
+        ``donate``, which may be ignored, are positions of arguments whose memory the result may take over: argument
         ``donate[i]`` is replaced by output ``i``, and the caller will not read it again.
         """
         return function
