@@ -112,7 +112,11 @@ class Backend:
         raise NotImplementedError
 
     def to_python(self, x: Native, /) -> Any:
-        """Nested lists of Python scalars; a Python scalar for a 0-d array."""
+        """Nested lists of Python scalars; a Python scalar for a 0-d array.
+
+        Raise UnsupportedError where a tracer has no values: `nn.tensor.cond` then takes both
+        branches.
+        """
         return x.tolist()
 
     def from_buffer(

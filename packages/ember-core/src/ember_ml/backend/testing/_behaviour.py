@@ -142,6 +142,21 @@ class Behaviour(Base):
             found = f(et.asarray(x.tolist()))
             assert np.allclose(found.tolist(), np.sum(np.tanh(x) * 2, axis=0), atol=1e-5)
 
+    @pytest.mark.parametrize("transform", ["grad", "vmap", "compile"])
+    def test_branches(self, engine: Backend, transform: str) -> None:
+        """`cond` takes a branch, or both where `to_python` raises UnsupportedError for a tracer."""
+        self.capable(engine, transform)
+
+        def f(x: Any) -> Any:
+            return et.cond(x > 0, lambda x: x * 2.0, lambda x: -x, x)
+
+        transformed = getattr(nn, transform)(f)
+        if transform == "vmap":
+            assert transformed(et.asarray([3.0, -3.0])).tolist() == [6.0, 3.0]
+            return
+        found = [transformed(et.asarray(x)).item() for x in (3.0, -3.0)]
+        assert found == ([2.0, -1.0] if transform == "grad" else [6.0, 3.0])
+
     def test_auxiliary_values(self, engine: Backend) -> None:
         """`value_and_grad` gives the value, the gradient and what else the function returns."""
         self.capable(engine, "grad")
