@@ -140,12 +140,7 @@ def suite(venv: Path, case: Case, backend: str) -> bool:
     tested = {*case.wheels, "ember-data", "ember-pipeline"}
     # NumPy's backend is the reference for some tests; EMBER_TEST_BACKENDS keeps it from more
     install(venv, replace(case, wheels=tuple(sorted(tested | {"ember-backend-numpy"}))), "test")
-    # the core's tests have run on each engine in `make test`; once, they run from its wheel
-    folders = [
-        ROOT / "packages" / name / "tests"
-        for name in sorted(tested)
-        if name != "ember-core" or backend == "numpy"
-    ]
+    folders = [ROOT / "packages" / name / "tests" for name in sorted(tested)]
     # the kit runs on the checkout in `make test`, and from wheels in the case `minimal`
     tests = [
         path
