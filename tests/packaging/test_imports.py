@@ -1,6 +1,8 @@
 """Who may import what, read from the sources: imports inside functions count as well."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -107,3 +109,9 @@ def test_the_contracts_name_every_module_of_the_core():
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert named == existing
+
+
+def test_the_core_is_imported_lightly():
+    code = "import sys, ember_ml.nn; print(sorted({'numpy', 'optree'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n", "optree is half of the time: import it where a container is met"

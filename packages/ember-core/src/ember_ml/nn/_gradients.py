@@ -17,7 +17,11 @@ from . import _trees
 
 __all__ = ["grad", "value_and_grad"]
 
-_NOTHING = _trees.Leaves(())
+
+@functools.cache
+def _nothing() -> _trees.Leaves:
+    """No leaves, made at the first gradient: `import ember_ml.nn` does without optree."""
+    return _trees.Leaves(())
 
 
 def value_and_grad(
@@ -88,7 +92,7 @@ def value_and_grad(
                 with _trees.tracing(tracer, parameters, inputs.parameters(fresh)):
                     result = function(*given, **kwargs)
                 value, aux = _checked(result, has_aux)
-                leaves = _trees.Leaves(aux) if has_aux else _NOTHING
+                leaves = _trees.Leaves(aux) if has_aux else _nothing()
                 carried = [x._tensor for x in leaves.values if isinstance(x, EmberTensor)]
                 written[:], values = buffers.written()
             finally:
