@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 import pytest
 
 from ember_ml.backend._bound import variants
-from ember_ml.backend.dtypes import DTYPES, DType
+from ember_ml.backend.dtypes import DType
 from ember_ml.backend.errors import EmberError
-from ember_ml.backend.operations import OPERATIONS
 from ember_ml.backend.protocol import Backend
 from ember_ml.backend.registry import get_backend, use_backend
 
-__all__ = ["Base", "dtypes_of", "supplied"]
+__all__ = ["Base", "name_of", "supplied"]
 
-#: Dtypes that an engine may do without, with the capability that says so.
-_OPTIONAL = {
-    "float64": "float64",
-    "complex128": "complex128",
-    "bfloat16": "bfloat16",
-}
+#: Dtypes that an engine may do without.
+_OPTIONAL = ("float16", "bfloat16", "float64", "complex128")
 
 
 class Base:
@@ -51,7 +46,7 @@ class Base:
     def need(backend: Backend, dtype: DType) -> None:
         """Skip where the engine does without ``dtype``, as it is entitled to."""
         if dtype not in backend.dtypes:
-            if dtype.name == "float16" or dtype.name in _OPTIONAL:
+            if dtype.name in _OPTIONAL:
                 pytest.skip(f"{backend.name} has no {dtype}")
             pytest.fail(f"the backend must have {dtype}: add it to `dtypes`")
 
@@ -64,20 +59,13 @@ class Base:
 
 def name_of(suite: type[Base], config: pytest.Config) -> str:
     """The name of the backend that ``suite`` is about."""
-    name = suite.backend or config.getoption("ember_backend", default=None)
-    return name if name else _unnamed()
-
-
-def _unnamed() -> NoReturn:
-    raise pytest.UsageError("say which backend to certify: --ember-backend NAME")
+    name: str | None = suite.backend or config.getoption("ember_backend", default=None)
+    if not name:
+        raise pytest.UsageError("say which backend to certify: --ember-backend NAME")
+    return name
 
 
 def supplied(backend: Backend, key: str, dtype: DType) -> bool:
     """Whether ``backend`` has an operation of its own for ``dtype``."""
     places = (backend, *backend.modules)
     return any(hasattr(p, key) for p in places) or key in variants(backend, dtype)
-
-
-def dtypes_of(backend: Backend, key: str) -> list[DType]:
-    """The backend's dtypes that an operation is defined for."""
-    return [d for d in DTYPES.values() if d in backend.dtypes and OPERATIONS[key].accepts_dtype(d)]
