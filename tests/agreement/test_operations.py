@@ -15,7 +15,7 @@ from ember_ml.backend.errors import EmberError, UnsupportedError
 from ember_ml.backend.operations import OPERATIONS
 from ember_ml.backend.registry import get_backend
 from ember_ml.backend.testing import CASES
-from ember_ml.backend.testing._drawing import examples
+from ember_ml.backend.testing._drawing import examples, explore
 from ember_ml.backend.testing._run import arrays_of, difference, numpy_of, run, show
 from ember_ml.nn import tensor as et
 
@@ -84,7 +84,9 @@ def test_engines_agree(name):
             assert said is None, f"{show(case, call)}: {ENGINES[0]} and {engine} give {said}"
 
     assert dtypes, f"no dtype of {name} is on every engine"
-    examples(check, int(os.environ.get("EMBER_TEST_EXAMPLES", "25")), wild=True)
+    count = int(os.environ.get("EMBER_TEST_EXAMPLES", "25"))
+    examples(check, count, wild=True)  # spread evenly
+    explore(check, count, wild=True)  # by hypothesis, which looks for the odd
 
 
 def test_every_public_function_has_a_case():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ._draw import Draw
 
-__all__ = ["examples"]
+__all__ = ["examples", "explore"]
 
 #: How many examples are tried to find a failure that can be shrunk.
 _TRIES = 200
@@ -37,16 +37,18 @@ def examples(
             break
     else:
         return
-    _simplest(check, smooth=smooth, wild=wild)
+    explore(check, _TRIES, smooth=smooth, wild=wild)
     raise failure
 
 
-def _simplest(check: Callable[[Draw], None], *, smooth: bool, wild: bool) -> None:
-    """Raise the failure that hypothesis finds and shrinks, if it finds one."""
+def explore(
+    check: Callable[[Draw], None], count: int, *, smooth: bool = False, wild: bool = False
+) -> None:
+    """Call ``check`` with ``count`` draws of hypothesis; shrink a failure, and raise it."""
     __tracebackhide__ = True
 
     @settings(
-        max_examples=_TRIES,
+        max_examples=count,
         derandomize=True,
         database=None,
         deadline=None,
