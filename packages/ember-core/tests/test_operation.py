@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from ember_ml.backend.errors import ArgumentError, ShapeError
+from ember_ml.backend.errors import ArgumentError, AxisError, EmberError, ShapeError
 from ember_ml.backend.operations import OPERATIONS
 from ember_ml.backend.registry import bounds, get_backend
 from ember_ml.nn import tensor as et
@@ -45,6 +45,35 @@ def test_a_composed_operation_is_its_body(backend, declare):
     assert public(x).tolist() == [2.0, 4.0]
     assert public(x, times=3).tolist() == [3.0, 6.0]
     assert public([1, 2]).dtype is et.int64
+
+
+def test_an_error_inside_of_a_body_is_the_operations_own(backend, declare):
+    def gram(x: TensorLike, /, *, axis: int = 0) -> EmberTensor:
+        """The products of the columns, summed along ``axis``."""
+        return et.sum(x @ x, axis=axis)
+
+    def square(shapes, arguments):
+        rows, columns = shapes["x"]
+        return None if rows == columns else f"a square is due, not {shapes['x']}"
+
+    gram.__annotations__ = {"x": "TensorLike", "axis": "int", "return": "EmberTensor"}
+    public = declare(gram, accepts="numeric", result="same", check=square)
+    for x in (et.ones((2, 3)), [[1, 2, 3], [4, 5, 6]]):
+        with pytest.raises(ShapeError, match=r"^gram: a square is due, not \(2, 3\)$") as caught:
+            public(x)
+        assert not isinstance(caught.value.__cause__, EmberError)
+    with pytest.raises(AxisError, match=r"^gram: axis 2 is out of range for shape \(3, 3\)$"):
+        public(et.ones((3, 3)), axis=2)
+
+
+def test_an_error_that_its_arguments_do_not_explain_stays(backend, declare):
+    def seven(x: TensorLike, /) -> EmberTensor:
+        """``x`` in a shape that it does not have."""
+        return et.reshape(x, (7,))
+
+    seven.__annotations__ = {"x": "TensorLike", "return": "EmberTensor"}
+    with pytest.raises(ShapeError, match=r"^reshape: shape \(3,\) has not the elements"):
+        declare(seven, result="same")(et.ones(3))
 
 
 def test_a_body_that_returns_its_argument_is_no_primitive(declare):

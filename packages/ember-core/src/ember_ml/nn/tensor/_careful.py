@@ -34,7 +34,7 @@ from ember_ml.backend.registry import bounds, current_backend, siblings
 from . import _shapes
 from ._convert import SCALARS, as_scalar, lift, native_of
 from ._core import EmberTensor
-from ._explain import explain
+from ._explain import explain, renamed
 from ._quiet import call
 from ._results import RESULTS
 
@@ -149,10 +149,12 @@ def careful(
     error: Exception | None,
 ) -> Any:
     """Call ``op`` with every conversion and check that its arguments need."""
-    if isinstance(error, EmberError | MemoryError | RecursionError):
+    if isinstance(error, MemoryError | RecursionError):
         raise error
     arguments = dict(zip(op.roles, positional, strict=False))
     arguments.update(keyword)
+    if isinstance(error, EmberError):
+        raise renamed(op, arguments, error)
     operands = [arguments[name] for name in op.of_role("tensor", "optional")]
     for name in op.of_role("tensors"):
         arguments[name] = list(_sequence(op, name, arguments[name]))
@@ -197,7 +199,9 @@ def careful(
         if op.returns != "EmberTensor":
             return wrap_many(op, bound, result)
         return wrap_native(result, bound.backend)
-    except (EmberError, MemoryError, RecursionError):
+    except EmberError as failure:
+        raise renamed(op, arguments, failure)  # noqa: B904 - it has the failure's own cause
+    except (MemoryError, RecursionError):
         raise
     except Exception as failure:
         explain(op, arguments, bound.backend, failure)
