@@ -92,7 +92,10 @@ def quantile(
     ranks = sorted({rank for low, high, _ in places for rank in (low, high)})
     found = order_statistics(rows, ranks=tuple(ranks))
     chosen = {rank: found[..., i] for i, rank in enumerate(ranks)}
-    results = [_between(chosen[low], chosen[high], part) for low, high, part in places]
+    results = [
+        _between(chosen[low], chosen[high], part) if part else chosen[low]
+        for low, high, part in places
+    ]
     broken = any(isnan(rows), axis=-1)
     results = [reshape(where(broken, math.nan, value), reduced) for value in results]
     return reshape(stack(results), (*shape, *reduced)) if shape else results[0]
@@ -158,9 +161,7 @@ def _place(size: int, q: float, method: str) -> tuple[int, int, float]:
     return low, math.ceil(place), place - low
 
 
-def _between(low: EmberTensor, high: EmberTensor, part: float) -> EmberTensor:
-    if not part:
-        return low
+def _between(low: EmberTensor, high: EmberTensor, part: float | EmberTensor) -> EmberTensor:
     # between two infinities too
     return where(low == high, low, low + (high - low) * part)
 
@@ -221,8 +222,7 @@ def nanquantile(
         place = _tensor_place(sizes, fraction, method)
         low, high = (take_along_axis(ordered, f(place).astype(int64)) for f in (floor, ceil))
         part = (place - floor(place)).astype(x.dtype)
-        value = where(low == high, low, low + (high - low) * part)
-        results.append(reshape(value, reduced))
+        results.append(reshape(_between(low, high, part), reduced))
     return reshape(stack(results), (*shape, *reduced)) if shape else results[0]
 
 
