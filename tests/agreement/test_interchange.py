@@ -7,7 +7,6 @@ addresses and strides are those that NumPy's ``__array_interface__`` and PyTorch
 from __future__ import annotations
 
 import itertools
-import os
 
 import numpy as np
 import pytest
@@ -19,11 +18,11 @@ from ember_ml.backend.errors import (
     InterchangeError,
     UnsupportedError,
 )
-from ember_ml.backend.registry import get_backend, list_backends, use_backend
+from ember_ml.backend.registry import get_backend, use_backend
 from ember_ml.nn import tensor as et
 
-INSTALLED = [info.name for info in list_backends() if info.name in ("numpy", "torch", "mlx")]
-ENGINES = os.environ.get("EMBER_TEST_BACKENDS", ",".join(INSTALLED)).split(",")
+from ._engines import ENGINES
+
 PAIRS = list(itertools.permutations(ENGINES, 2))
 SHARING = [(a, b) for a, b in PAIRS if b != "mlx"]
 COPYING = [(a, b) for a, b in PAIRS if b == "mlx"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -20,9 +19,8 @@ from ember_ml.backend.errors import (
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn import tensor as et
 
+from ._engines import ENGINES
 from ._tables import MISTAKES
-
-ENGINES = (os.environ.get("EMBER_TEST_BACKENDS") or "numpy,torch,mlx").split(",")
 
 #: More than the core's: of indices, Python's own functions, values, dtypes and named options.
 MORE = {

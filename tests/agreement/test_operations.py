@@ -19,7 +19,8 @@ from ember_ml.backend.testing._drawing import examples, explore
 from ember_ml.backend.testing._run import arrays_of, difference, numpy_of, run, show
 from ember_ml.nn import tensor as et
 
-ENGINES = (os.environ.get("EMBER_TEST_BACKENDS") or "numpy,torch,mlx").split(",")
+from ._engines import ENGINES
+
 #: Functions of the namespace that are about dtypes, backends and shapes, not tensors.
 PLAIN = {
     "broadcast_shapes", "can_cast", "current_backend", "finfo", "from_dlpack", "from_native",

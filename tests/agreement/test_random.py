@@ -7,7 +7,6 @@ that its authors published (Random123, ``kat_vectors``, "threefry2x32 20").
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 
 import numpy as np
@@ -16,13 +15,14 @@ import pytest
 from ember_ml import nn
 from ember_ml.backend.dtypes import DTYPES
 from ember_ml.backend.errors import DTypeError, InvalidValueError, ShapeError
-from ember_ml.backend.registry import get_backend, list_backends, use_backend
+from ember_ml.backend.registry import get_backend, use_backend
+from ember_ml.backend.testing._cases._random import KNOWN
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor._threefry import random_words
 from ember_ml.nn.tensor.random import Generator
 
-INSTALLED = [info.name for info in list_backends() if info.name in ("numpy", "torch", "mlx")]
-ENGINES = os.environ.get("EMBER_TEST_BACKENDS", ",".join(INSTALLED)).split(",")
+from ._engines import ENGINES
+
 PAIRS = list(itertools.combinations(ENGINES, 2))
 SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
 #: No elements, none by another axis, no dimensions, odd and even, and some more than the 2**15,
@@ -32,13 +32,6 @@ SHAPES = [(0,), (3, 0), (), (1,), (2,), (7,), (3, 5), (2**16 + 1,), (2**18 + 3,)
 pairs = pytest.mark.parametrize("one, other", PAIRS, ids=str)
 seeds = pytest.mark.parametrize("seed", SEEDS)
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-# counter, key, answer
-KNOWN = [
-    ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
-    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
-    ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
-]
 
 
 def threefry(key, first, count):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.registry import get_backend, use_backend
 from ember_ml.nn import tensor as et
 
-ENGINES = (os.environ.get("EMBER_TEST_BACKENDS") or "numpy,torch,mlx").split(",")
+from ._engines import ENGINES
 
 # -- devices ---------------------------------------------------------------------------------------
 

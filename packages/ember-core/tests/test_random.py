@@ -7,11 +7,10 @@ import pytest
 from scipy import stats
 
 from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.testing._cases._random import KNOWN
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor._threefry import block, random_words
 from ember_ml.nn.tensor.random import Generator
-
-from ._known import KNOWN
 
 
 @pytest.mark.parametrize("counter, key, answer", KNOWN)

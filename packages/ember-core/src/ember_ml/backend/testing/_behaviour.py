@@ -19,9 +19,10 @@ from ember_ml.backend.errors import (
 )
 from ember_ml.backend.protocol import Backend
 from ember_ml.nn import tensor as et
+from ember_ml.nn.tensor._threefry import random_words
 
 from ._base import Base
-from ._cases._random import threefry
+from ._cases._random import KNOWN, threefry
 
 __all__ = ["Behaviour"]
 
@@ -87,14 +88,7 @@ class Behaviour(Base):
 
     def test_portable_random_numbers(self, engine: Backend) -> None:
         """The default stream is Threefry's: the same words on every engine."""
-        known = [  # Random123, kat_vectors: threefry2x32, 20 rounds
-            ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
-            ((0xFFFFFFFF,) * 2, (0xFFFFFFFF,) * 2, (0x1CB996FC, 0xBB002BE7)),
-            ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
-        ]
-        from ember_ml.nn.tensor._threefry import random_words
-
-        for key, counter, words in known:
+        for counter, key, words in KNOWN:
             assert threefry(key, counter) == words
             start = counter[0] | counter[1] << 32
             if start < 2**63:  # positions are int64

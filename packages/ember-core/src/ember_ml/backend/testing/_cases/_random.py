@@ -11,6 +11,14 @@ from ember_ml.backend.dtypes import DTYPES, DType
 from .._case import Call, case
 from .._draw import Draw
 
+#: What the authors of Threefry-2x32 published for 20 rounds (Random123, ``kat_vectors``): counter,
+#: key, answer.
+KNOWN = (
+    ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
+    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+    ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
+)
+
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
