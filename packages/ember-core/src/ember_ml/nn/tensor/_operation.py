@@ -228,7 +228,14 @@ def _fast_path(op: Operation) -> list[str]:
                 "integer": f"{name}._backend in b.integers",
             }.get(op.kinds.get(name, ""), f"{name}._backend.backend is b.backend")
             conditions.append(f"{name}.__class__ is EmberTensor and {same}")
-    conditions += [f"{name} is None" for name in op.of_role("optional", "device")]
+    for name in op.of_role("optional"):
+        if name in op.promoted:
+            natives[name] = f"(None if {name} is None else {name}._tensor)"
+            fits = f"{name}.__class__ is EmberTensor and {name}._backend is b"
+            conditions.append(f"({name} is None or {fits})")
+        else:
+            conditions.append(f"{name} is None")
+    conditions += [f"{name} is None" for name in op.of_role("device")]
     conditions += [f"{name}.__class__ is tuple" for name in op.of_role("shape")]
     body = [f"b = {leader}._backend"]
     inner = [*_dtype_lines(op), f"f = b.{op.key}", f"v = f({_call(op.signature, natives)})"]
