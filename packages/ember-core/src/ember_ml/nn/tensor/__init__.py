@@ -212,6 +212,7 @@ from ._quantiles import (
     nanquantile,
     quantile,
 )
+from ._recurrent import gru_layer, lstm_layer, rnn_layer
 from ._reduction import (
     all,
     any,
@@ -373,6 +374,7 @@ __all__ = [
     "get_backend",
     "greater",
     "greater_equal",
+    "gru_layer",
     "histogram",
     "hypot",
     "iinfo",
@@ -406,6 +408,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "lstm_layer",
     "matmul",
     "matrix_transpose",
     "max",
@@ -452,6 +455,7 @@ __all__ = [
     "repeat",
     "reshape",
     "result_type",
+    "rnn_layer",
     "roll",
     "round",
     "scan",
