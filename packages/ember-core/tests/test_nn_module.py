@@ -12,7 +12,13 @@ import pytest
 import torch
 
 from ember_ml import nn
-from ember_ml.backend.errors import ArgumentError, DTypeError, EmberError, TensorIndexError
+from ember_ml.backend.errors import (
+    ArgumentError,
+    DTypeError,
+    EmberError,
+    InvalidValueError,
+    TensorIndexError,
+)
 from ember_ml.nn import tensor as et
 from ember_ml.nn.modules import _state
 
@@ -342,6 +348,118 @@ def test_a_shared_parameter_frozen_in_one_place_is_frozen():
     assert list(nn.grad(lambda m: m(et.ones((1, 2))).sum())(model)) == ["1.bias"]
 
 
+PATTERNS = {
+    "first": ["first.weight", "first.bias"],
+    "inner.0": ["inner.0.weight", "inner.0.bias"],
+    "*.bias": ["first.bias", "inner.0.bias"],
+    "inner*": ["inner.0.weight", "inner.0.bias"],
+    "inner.[0-3].weight": ["inner.0.weight"],
+    "scale": ["scale"],
+    "*": ["scale", "first.weight", "first.bias", "inner.0.weight", "inner.0.bias"],
+}
+
+
+def trained(model):
+    return list(nn.grad(lambda m: m(et.ones((1, 3))).sum())(model))
+
+
+@pytest.mark.parametrize(("pattern", "names"), PATTERNS.items(), ids=PATTERNS)
+def test_freezing_by_name(pattern, names):
+    every = PATTERNS["*"]
+    model = Block()
+    assert model.freeze(pattern) is model
+    rest = [name for name in every if name not in names]
+    if rest:
+        assert trained(model) == rest
+    assert model.freeze().unfreeze(pattern) is model
+    assert trained(model) == names
+    assert trained(model.unfreeze()) == every
+
+
+def test_freezing_by_several_names():
+    assert trained(Block().freeze("scale", "inner")) == ["first.weight", "first.bias"]
+
+
+def test_a_frozen_parameter_is_not_moved_by_training():
+    model = Block().freeze("first")
+    before = {name: p.tolist() for name, p in model.named_parameters()}
+    step = nn.train_step(model, lambda m, x: m(x).sum(), nn.optimizers.SGD(learning_rate=1.0))
+    step(et.ones((2, 3)))
+    moved = [name for name, p in model.named_parameters() if p.tolist() != before[name]]
+    assert "first.weight" not in moved
+    assert "first.bias" not in moved
+    assert "inner.0.bias" in moved
+
+
+@pytest.mark.parametrize("change", ["freeze", "unfreeze"])
+def test_a_name_that_matches_nothing_changes_nothing(change):
+    model = Block()
+    model.freeze("scale")
+    with pytest.raises(
+        InvalidValueError, match=r"Block: 'frist' matches no parameter; .* first.weight, first.bias"
+    ):
+        getattr(model, change)("first", "scale", "frist")
+    assert trained(model) == PATTERNS["*"][1:]
+
+
+def test_a_shared_parameter_is_frozen_in_all_its_places():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    f = nn.grad(lambda m: m(et.ones((1, 2))).sum())
+    assert list(f(model.freeze("1.weight"))) == ["0.bias", "1.bias"]
+    assert list(f(model.unfreeze("0.weight"))) == ["0.weight", "0.bias", "1.bias"]
+
+
+def test_submodules_and_tensors_by_name():
+    model = Block()
+    assert model.get_submodule("") is model
+    assert model.get_submodule("inner.0") is model.inner[0]
+    assert model.get_parameter("inner.0.weight") is model.inner[0].weight
+    assert model.get_parameter("scale") is model.scale
+    assert model.get_buffer("mean") is model.mean
+    model.mean = None
+    for call, text in {
+        lambda: model.get_submodule("inner.7"): "Block has no module 'inner.7': ModuleList .* 0, 1",
+        lambda: model.get_submodule("first.x.y"): "Linear holds none",
+        lambda: model.get_submodule("size"): "Block holds first, inner",
+        lambda: model.get_parameter("first.wait"): "no parameter 'first.wait': .* weight, bias",
+        lambda: model.get_parameter("cache"): "no parameter 'cache': Block holds scale",
+        lambda: model.get_buffer("mean"): "no buffer 'mean': Block holds cache",
+        lambda: model.get_buffer("inner.1.x"): "ReLU holds none",
+    }.items():
+        with pytest.raises(InvalidValueError, match=text):
+            call()
+
+
+def test_adding_modules_by_name():
+    model, theirs = nn.Module(), torch.nn.Module()
+    for i in range(2):
+        model.add_module(f"layer{i}", nn.Linear(1, 1))
+        theirs.add_module(f"layer{i}", torch.nn.Linear(1, 1))
+    model.register_module("none", None)
+    theirs.register_module("none", None)
+    same_names(model, theirs)
+    assert model.none is None
+    with pytest.raises(ArgumentError, match="'x': a Module or None is due, not function"):
+        model.add_module("x", nn.relu)
+    with pytest.raises(ArgumentError, match="cannot name"):
+        model.add_module("forward", nn.ReLU())
+
+
+def test_astype_and_to_device():
+    model = Block()
+    model.register_buffer("count", 3)
+    weight, device = model.first.weight, model.first.weight.device
+    assert model.astype("float16") is model
+    assert (weight.dtype, model.mean.dtype, model.count.dtype) == (et.float16, et.float16, et.int64)
+    with pytest.raises(DTypeError, match="floating dtypes only, not int8"):
+        model.astype("int8")
+    assert model.to_device(device) is model
+    assert model.first.weight is weight
+    with pytest.raises(EmberError, match="'mars'"):
+        model.to_device("mars")
+
+
 def test_repr_is_pytorchs():
     def build(lib):
         return lib.Sequential(
@@ -474,6 +592,57 @@ def test_module_list():
     assert [type(m).__name__ for m in layers] == ["Linear"] * 3 + ["ReLU"]
     with pytest.raises(NotImplementedError):
         layers(et.ones((1, 2)))
+
+
+def test_inserting_and_deleting_renumbers_as_pytorch_does():
+    for kind in ("Sequential", "ModuleList"):
+
+        def edited(lib, kind=kind):
+            layers = [lib.Linear(1, size) for size in (1, 2, 3)]
+            model = lib.Sequential(*layers) if kind == "Sequential" else lib.ModuleList(layers)
+            model.insert(1, lib.ReLU())
+            del model[0]
+            model.insert(0, lib.Linear(1, 4))
+            popped = model.pop(1)
+            del model[-1:]
+            return model, popped
+
+        (ours, popped), (theirs, expected) = edited(nn), edited(torch.nn)
+        same_names(ours, theirs)
+        assert repr(ours) == repr(theirs)
+        assert repr(popped) == repr(expected)
+    with pytest.raises(TensorIndexError, match="none at index 7"):
+        del ours[7]
+    with pytest.raises(ArgumentError, match="holds modules"):
+        ours.insert(0, 3)
+
+
+def test_module_dict():
+    def build(lib):
+        heads = lib.ModuleDict({"a": lib.Linear(1, 2), "b": lib.ReLU()})
+        heads["c"] = lib.Linear(1, 3)
+        heads["a"] = lib.Linear(1, 4)  # keeps its place
+        heads.update({"d": lib.Tanh(), "b": lib.SiLU()})
+        del heads["c"]
+        return heads
+
+    ours, theirs = build(nn), build(torch.nn)
+    same_names(ours, theirs)
+    assert repr(ours) == repr(theirs)
+    assert list(ours) == list(ours.keys()) == list(theirs) == ["a", "b", "d"]
+    assert [type(m).__name__ for m in ours.values()] == ["Linear", "SiLU", "Tanh"]
+    assert dict(ours.items())["a"] is ours["a"]
+    assert (len(ours), "b" in ours, "c" in ours) == (3, True, False)
+    assert type(ours.pop("b")) is nn.SiLU
+    with pytest.raises(KeyError, match="'b' is not in a ModuleDict of a, d"):
+        ours["b"]
+    with pytest.raises(ArgumentError, match="ModuleDict holds modules, not int"):
+        ours["x"] = 3
+    with pytest.raises(NotImplementedError):
+        ours(1)
+    ours.clear()
+    assert list(ours) == []
+    assert list(nn.ModuleDict([("z", nn.ReLU())])) == ["z"]
 
 
 def test_a_module_without_forward_says_so():

@@ -25,7 +25,17 @@ __all__ = [
 
 
 class EmberError(Exception):
-    """Base of every exception that Ember raises on purpose."""
+    """Base of every exception that Ember raises on purpose.
+
+    Attributes:
+        where: the layer of a model that it was raised in, said at the end of the message.
+    """
+
+    where: object = ""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} ({self.where})" if self.where else text
 
 
 class ShapeError(EmberError, ValueError):

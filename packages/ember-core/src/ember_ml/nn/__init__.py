@@ -36,7 +36,7 @@ from .layers import (
     Softplus,
     Tanh,
 )
-from .modules import Module, ModuleList, Parameter, Sequential
+from .modules import Module, ModuleDict, ModuleList, Parameter, Sequential
 from .serialization import load, load_file, save
 from .tensor import log_softmax, softmax, stop_gradient, tanh
 from .tensor._functions import gelu, leaky_relu, relu, sigmoid, silu, softplus
@@ -51,6 +51,7 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "Parameter",
     "ReLU",

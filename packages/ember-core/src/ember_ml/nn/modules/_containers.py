@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self, overload
 
 from ember_ml.backend.errors import ArgumentError, TensorIndexError
@@ -10,7 +10,15 @@ from ember_ml.backend.errors import ArgumentError, TensorIndexError
 from ._module import Module
 from ._repr import block, grouped
 
-__all__ = ["ModuleList", "Sequential"]
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
+
+def _checked(container: Module, module: Module) -> Module:
+    if not isinstance(module, Module):
+        raise ArgumentError(
+            f"{type(container).__name__} holds modules, not {type(module).__name__} {module!r}"
+        )
+    return module
 
 
 class _Ordered(Module):
@@ -20,20 +28,13 @@ class _Ordered(Module):
         super().__init__()
         if isinstance(modules, Mapping):
             for name, module in modules.items():
-                setattr(self, name, self._checked(module))
+                setattr(self, name, _checked(self, module))
         else:
             self.extend(modules)
 
-    def _checked(self, module: Module) -> Module:
-        if not isinstance(module, Module):
-            raise ArgumentError(
-                f"{type(self).__name__} holds modules, not {type(module).__name__} {module!r}"
-            )
-        return module
-
     def append(self, module: Module) -> Self:
         """Put ``module`` at the end."""
-        setattr(self, str(len(self)), self._checked(module))
+        setattr(self, str(len(self)), _checked(self, module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
@@ -71,7 +72,31 @@ class _Ordered(Module):
         raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._name(index), self._checked(module))
+        setattr(self, self._name(index), _checked(self, module))
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put ``module`` before the one at ``index``; the names are numbers afterwards."""
+        held = list(self)
+        held.insert(index, _checked(self, module))
+        self._renumber(held)
+
+    def __delitem__(self, index: int | slice) -> None:
+        if not isinstance(index, slice):
+            self._name(index)
+        held = list(self)
+        del held[index]
+        self._renumber(held)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at ``index`` out; the names are numbers afterwards."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def _renumber(self, held: list[Module]) -> None:
+        for name in list(self._modules):
+            delattr(self, name)
+        self.extend(held)
 
 
 class ModuleList(_Ordered):
@@ -92,6 +117,69 @@ class ModuleList(_Ordered):
 
     def __repr__(self) -> str:
         return block(type(self).__name__, self.extra_repr(), grouped(map(repr, self)))
+
+
+class ModuleDict(Module):
+    """Modules by name, whose parameters belong to the module that holds it.
+
+    >>> from ember_ml import nn
+    >>> heads = nn.ModuleDict({"digit": nn.Linear(4, 10), "sign": nn.Linear(4, 1)})
+    >>> list(heads), heads["sign"].out_features
+    (['digit', 'sign'], 1)
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add ``modules``; those of names that are there take their places."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def __getitem__(self, name: str) -> Module:
+        held = self._held()
+        if name not in held:
+            raise KeyError(f"{name!r} is not in a ModuleDict of {', '.join(held) or 'nothing'}")
+        return held[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        self.add_module(name, _checked(self, module))
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def pop(self, name: str) -> Module:
+        """Take the module ``name`` out."""
+        module = self[name]
+        delattr(self, name)
+        return module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        for name in list(self):
+            del self[name]
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held()
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._held().keys()
+
+    def values(self) -> ValuesView[Module]:
+        """The modules."""
+        return self._held().values()
+
+    def items(self) -> ItemsView[str, Module]:
+        """The modules with their names."""
+        return self._held().items()
 
 
 class Sequential(_Ordered):

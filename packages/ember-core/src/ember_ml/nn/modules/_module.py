@@ -6,53 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from ember_ml.backend.dtypes import DTypeLike
-from ember_ml.backend.errors import ArgumentError, DTypeError, EmberError
+from ember_ml.backend.errors import EmberError, InvalidValueError
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
 
-from . import _state
+from . import _freezing, _state
+from ._attributes import Attributes, Parameter
+from ._location import locate
 from ._repr import block
 
 __all__ = ["Module", "Parameter"]
 
 
-class Parameter:
-    """Marks a tensor as one to be trained, when it is assigned to a module's attribute.
-
-    The attribute then is the tensor itself, a copy of ``data``. Assigned to two attributes, the
-    same parameter is shared by both.
-
-    Args:
-        data: the initial value.
-        requires_grad: False for a frozen one; see `Module.requires_grad_`.
-
-    Raises:
-        DTypeError: it is to be trained, and is not floating.
-
-    >>> from ember_ml import nn
-    >>> class Scale(nn.Module):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.factor = nn.Parameter([2.0])
-    ...     def forward(self, x):
-    ...         return x * self.factor
-    >>> list(Scale().state_dict())
-    ['factor']
-    """
-
-    __slots__ = ("data", "requires_grad")
-
-    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
-        # A copy: optimizers write into the parameter's memory.
-        self.data: EmberTensor = asarray(data, copy=True)
-        if requires_grad and self.data.dtype.kind != "float":
-            raise DTypeError(
-                f"only a floating-point tensor can be trained, not {self.data.dtype}; convert it, "
-                "et.asarray(x, dtype=et.float32), or freeze it, requires_grad=False"
-            )
-        self.requires_grad = requires_grad
-
-
-class Module:
+class Module(Attributes):
     """Base class of models and layers.
 
     Assign parameters (`Parameter`) and modules to attributes in ``__init__``, after
@@ -71,99 +36,6 @@ class Module:
     >>> Classifier()(et.zeros((5, 64))).shape
     (5, 10)
     """
-
-    training: bool
-    # The tensors and modules are ordinary attributes; these say which attributes they are. One
-    # that is None keeps its place.
-    _parameters: dict[str, None]
-    _buffers: dict[str, bool]  # whether persistent
-    _modules: dict[str, None]
-    _frozen: set[str]
-
-    def __init__(self) -> None:
-        self.__dict__.update(
-            _parameters={}, _buffers={}, _modules={}, _frozen=set(), training=True
-        )  # fmt: skip
-
-    # -- attributes -----------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "_parameters" not in self.__dict__:
-            raise EmberError(
-                f"{type(self).__name__}.__init__ must call super().__init__() before it sets "
-                f"{name!r}"
-            )
-        if isinstance(value, Parameter):
-            self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._enter("_modules", name, value, None)
-        elif value is not None and self._refuses(name, value):
-            raise ArgumentError(
-                f"{type(self).__name__}.{name} is a {self._kind(name)}: assign another one or None, "
-                f"not {type(value).__name__} (to make it something else, delete it first)"
-            )
-        else:
-            if name == "training" or self._kind(name):
-                _state.restructured()
-            self.__dict__[name] = value
-
-    def _kind(self, name: str) -> str:
-        """What the attribute is registered as, or nothing."""
-        kinds = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "module"}
-        return next((kind for table, kind in kinds.items() if name in self.__dict__[table]), "")
-
-    def _refuses(self, name: str, value: Any) -> bool:
-        """Whether ``value``, no Parameter and no Module, cannot be what ``name`` is."""
-        if isinstance(value, EmberTensor):
-            return name in self._modules
-        return bool(self._kind(name))
-
-    def __delattr__(self, name: str) -> None:
-        object.__delattr__(self, name)
-        _state.restructured()
-        for table in _state.TABLES:
-            self.__dict__[table].pop(name, None)
-        self._frozen.discard(name)
-
-    def _enter(self, table: str, name: str, value: Any, note: bool | None = None) -> None:
-        """Set an attribute and register it; one registered alike before keeps its place."""
-        if not name or "." in name or hasattr(type(self), name):
-            raise ArgumentError(
-                f"{type(self).__name__}: {name!r} cannot name a parameter, buffer or module: it is "
-                + ("an attribute of the class" if name and "." not in name else "no plain name")
-            )
-        _state.restructured()
-        for other in _state.TABLES:
-            if other != table:
-                self.__dict__[other].pop(name, None)
-        self._frozen.discard(name)
-        self.__dict__[table][name] = note
-        self.__dict__[name] = value
-
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Set attribute ``name`` to a parameter, or to None."""
-        if parameter is None:
-            self._enter("_parameters", name, None)
-            return
-        if not isinstance(parameter, Parameter):
-            raise ArgumentError(
-                f"{name!r}: a Parameter or None is due, not {type(parameter).__name__}; wrap it, "
-                "nn.Parameter(...)"
-            )
-        self._enter("_parameters", name, parameter.data)
-        if not parameter.requires_grad:
-            self._frozen.add(name)
-
-    def register_buffer(
-        self, name: str, tensor: TensorLike | None, *, persistent: bool = True
-    ) -> None:
-        """Set attribute ``name`` to a copy of a tensor, which is not trained, or to None.
-
-        Args:
-            persistent: whether it belongs to the state dict.
-        """
-        copied = None if tensor is None else asarray(tensor, copy=True)
-        self._enter("_buffers", name, copied, persistent)
 
     # -- the tree -------------------------------------------------------------------------
 
@@ -194,6 +66,52 @@ class Module:
         """The modules directly within this one, each once."""
         for _, module in self.named_children():
             yield module
+
+    def get_submodule(self, target: str, /) -> Module:
+        """The module with a dotted name, ``"encoder.layers.0"``; this one for the empty name.
+
+        Raises:
+            InvalidValueError: there is none.
+        """
+        module = self
+        for name in target.split(".") if target else ():
+            held = module._held()
+            if name not in held:
+                raise InvalidValueError(
+                    f"{type(self).__name__} has no module {target!r}: {type(module).__name__} "
+                    f"holds {', '.join(held) or 'none'}"
+                )
+            module = held[name]
+        return module
+
+    def get_parameter(self, target: str, /) -> EmberTensor:
+        """The parameter with a dotted name, ``"encoder.layers.0.weight"``.
+
+        Raises:
+            InvalidValueError: there is none.
+        """
+        return self._tensor_at(target, "parameter")
+
+    def get_buffer(self, target: str, /) -> EmberTensor:
+        """The buffer with a dotted name.
+
+        Raises:
+            InvalidValueError: there is none.
+        """
+        return self._tensor_at(target, "buffer")
+
+    def _tensor_at(self, target: str, kind: str) -> EmberTensor:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = module.__dict__.get(name) if module._kind(name) == kind else None
+        if found is None:
+            names = [n for n in module.__dict__[f"_{kind}s"] if module.__dict__[n] is not None]
+            raise InvalidValueError(
+                f"{type(self).__name__} has no {kind} {target!r}: {type(module).__name__} holds "
+                f"{', '.join(names) or 'none'}"
+            )
+        tensor: EmberTensor = found
+        return tensor
 
     def named_parameters(self) -> Iterator[tuple[str, EmberTensor]]:
         """Parameters with dotted names; one that two modules share comes once."""
@@ -253,9 +171,32 @@ class Module:
         `nn.grad` gives no gradient for a frozen one and optimizers leave it as it is. A shared
         parameter is frozen if it is in one of its places.
         """
-        _state.restructured()
-        for module in self.modules():
-            module._frozen = set() if requires_grad else set(module._parameters)
+        return self.unfreeze() if requires_grad else self.freeze()
+
+    def freeze(self, *patterns: str) -> Self:
+        """Train some of the parameters no longer: those with names like ``patterns``, or all.
+
+        Args:
+            patterns: names of parameters, or of modules for all parameters in them; ``*`` stands
+                for any text, ``?`` for one character, ``[0-3]`` for one of these.
+
+        Buffers are not frozen: ``model.encoder.eval()`` keeps a batch norm's statistics as they
+        are.
+
+        Raises:
+            InvalidValueError: a pattern matches no parameter; nothing has been changed.
+
+        >>> from ember_ml import nn
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).freeze("0", "*.bias")
+        >>> list(nn.grad(lambda model: model.get_parameter("1.weight").sum())(model))
+        ['1.weight']
+        """
+        _freezing.mark(self, patterns, True)
+        return self
+
+    def unfreeze(self, *patterns: str) -> Self:
+        """Undo `freeze` for some of the parameters, or for all."""
+        _freezing.mark(self, patterns, False)
         return self
 
     def to(self, device: str | None = None, *, dtype: DTypeLike | None = None) -> Self:
@@ -266,6 +207,18 @@ class Module:
         """
         _state.replace(self, lambda x: _state.moved(x, device, dtype))
         return self
+
+    def to_device(self, device: str, /) -> Self:
+        """Move parameters and buffers to ``device``, in place."""
+        return self.to(device)
+
+    def astype(self, dtype: DTypeLike, /) -> Self:
+        """Convert floating parameters and buffers to the floating ``dtype``, in place.
+
+        Raises:
+            DTypeError: ``dtype`` is not floating.
+        """
+        return self.to(dtype=dtype)
 
     def to_backend(self, name: str, /) -> Self:
         """Move parameters and buffers to the backend ``name``, in place."""
@@ -287,7 +240,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except EmberError as error:
+            locate(error, self)
+            raise
 
     def extra_repr(self) -> str:
         """What ``repr`` says between the parentheses."""
