@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
 
 from ember_ml.backend.dtypes import DTypeLike, float32
-from ember_ml.backend.errors import InvalidValueError
 from ember_ml.nn import initializers
 from ember_ml.nn.modules import Module, Parameter
 from ember_ml.nn.tensor import EmberTensor, TensorLike, linear, matmul
 
+from ._arguments import positive
+
 __all__ = ["Linear"]
-
-
-def _positive(name: str, size: int) -> int:
-    try:
-        number = operator.index(size)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise InvalidValueError(f"Linear: {name} is a positive integer, not {size!r}")
-    return number
 
 
 class Linear(Module):
@@ -57,8 +47,8 @@ class Linear(Module):
         device: str | None = None,
     ) -> None:
         super().__init__()
-        self.in_features = _positive("in_features", in_features)
-        self.out_features = _positive("out_features", out_features)
+        self.in_features = positive("Linear", "in_features", in_features)
+        self.out_features = positive("Linear", "out_features", out_features)
         bound = 1.0 / math.sqrt(in_features)
 
         def draw(*shape: int) -> Parameter:
