@@ -17,6 +17,7 @@ from ember_ml.backend.protocol import Backend, Native
 
 from . import (
     _advice,
+    _attention,
     _complex,
     _complex_linalg,
     _creation,
@@ -59,7 +60,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_fused,)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_attention, _fused)
     return found
 
 

@@ -12,7 +12,18 @@ from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
-from . import _complex, _creation, _elementwise, _fused, _linalg, _random, _reduce, _scatter, _shape
+from . import (
+    _attention,
+    _complex,
+    _creation,
+    _elementwise,
+    _fused,
+    _linalg,
+    _random,
+    _reduce,
+    _scatter,
+    _shape,
+)
 from ._quiet import quiet, quiet_module
 
 if TYPE_CHECKING:
@@ -42,7 +53,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
+            (_attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

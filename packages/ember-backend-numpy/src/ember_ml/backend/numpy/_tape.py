@@ -27,6 +27,7 @@ __all__ = [
     "is_view",
     "plain",
     "primitive",
+    "primitive_keeping",
     "primitive_many",
     "root",
 ]
@@ -124,6 +125,29 @@ def _step(function: Callable[..., Any], maker: Callable[..., Any]) -> Any:
         # what is in a box of the lowest level is an array
         answer = traced(*values, **options) if trace else function(*values, **options)
         return Traced(answer, trace, _node(parents, maker(numbers, answer, values, options)))
+
+    traced = quiet(traced)
+    return traced
+
+
+def primitive_keeping(forward: Callable[..., Any], backward: Callable[..., Any]) -> Any:
+    """An operation on arrays as one step of the tape, whose products share what it has computed.
+
+    Args:
+        forward: ``(*arguments, **options)`` to the answer and anything to keep for ``backward``.
+        backward: ``(numbers, g, answer, kept, arguments, **options)`` to the gradients by the
+            arguments of these ``numbers``.
+    """
+
+    def traced(*arguments: Any, **options: Any) -> Any:
+        numbers = [i for i, x in enumerate(arguments) if isinstance(x, ArrayBox)]
+        values = [x._value if isinstance(x, ArrayBox) else x for x in arguments]
+        answer, kept = forward(*values, **options)
+        if not numbers:
+            return answer
+        parents = [arguments[i]._node for i in numbers]
+        node = _node(parents, lambda g: backward(numbers, g, answer, kept, values, **options))
+        return Traced(answer, arguments[numbers[0]]._trace, node)
 
     traced = quiet(traced)
     return traced

@@ -19,6 +19,7 @@ import numpy as np
 from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.protocol import Backend
 
+from . import _attention as _loud_attention
 from . import (
     _creation,
     _elementwise,
@@ -32,7 +33,7 @@ from . import (
     _shape,
 )
 from ._quiet import quiet_module, remade
-from ._tape import Traced, adopted, backward, constant, plain, primitive, root
+from ._tape import Traced, adopted, backward, constant, plain, primitive, primitive_keeping, root
 from ._vjps import VJPS
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ def _traced(module: ModuleType) -> SimpleNamespace:
     return remade(module, np=anp, __name__=None, **engine)
 
 
+_attention = quiet_module(_loud_attention)
 _FUSED = SimpleNamespace(
-    **{name: primitive(function, *products) for name, (function, products) in VJPS.items()}
+    **{name: primitive(function, *products) for name, (function, products) in VJPS.items()},
+    scaled_dot_product_attention=primitive_keeping(_attention.forward, _attention.backward),
 )
 _RULES: tuple[Any, ...] = (
     *map(quiet_module, (

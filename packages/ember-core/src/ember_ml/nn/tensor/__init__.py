@@ -58,6 +58,7 @@ from ._analysis import (
     tan,
     tanh,
 )
+from ._attention import scaled_dot_product_attention
 from ._at import At as At
 from ._bitwise import (
     bitwise_and,
@@ -460,6 +461,7 @@ __all__ = [
     "round",
     "scan",
     "scatter",
+    "scaled_dot_product_attention",
     "searchsorted",
     "segment_max",
     "segment_mean",

@@ -1,6 +1,7 @@
 """The cases by family: importing the package fills `CASES`."""
 
 from . import (
+    _attention,
     _creation,
     _elementwise,
     _fourier,
@@ -17,6 +18,7 @@ from . import (
 )
 
 __all__ = [
+    "_attention",
     "_creation",
     "_elementwise",
     "_fourier",
