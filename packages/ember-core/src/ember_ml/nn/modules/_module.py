@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ember_ml.backend.dtypes import DTypeLike
 from ember_ml.backend.errors import EmberError, InvalidValueError
@@ -13,6 +13,9 @@ from . import _freezing, _state
 from ._attributes import Attributes, Parameter
 from ._location import locate
 from ._repr import block
+
+if TYPE_CHECKING:
+    from ember_ml.nn._summary import Summary
 
 __all__ = ["Module", "Parameter"]
 
@@ -245,6 +248,33 @@ class Module(Attributes):
         except EmberError as error:
             locate(error, self)
             raise
+
+    def summary(self, *inputs: Any, dtype: DTypeLike | None = None) -> Summary:
+        """A table of the layers, their output shapes and parameters; print it.
+
+        The model is called once, in evaluation mode; neither its buffers nor the random numbers
+        drawn later change by that.
+
+        Args:
+            inputs: what to call the model with; a tuple of integers is the shape of an input of
+                zeros. Without any there are no output shapes.
+            dtype: of inputs that are given by their shape; the parameters' by default.
+
+        >>> from ember_ml import nn
+        >>> print(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).summary((5, 4)))
+        Layer        Output shape  Parameters  Trainable
+        ------------------------------------------------
+        Sequential   (5, 2)                58         58
+        ├ 0: Linear  (5, 8)                40         40
+        ├ 1: ReLU    (5, 8)                 0          0
+        └ 2: Linear  (5, 2)                18         18
+        ------------------------------------------------
+        Parameters: 58 (232 bytes), of which 58 are trainable
+        Buffers: 0 bytes
+        """
+        from ember_ml.nn._summary import summarize  # here, since it needs Module
+
+        return summarize(self, inputs, dtype)
 
     def extra_repr(self) -> str:
         """What ``repr`` says between the parentheses."""

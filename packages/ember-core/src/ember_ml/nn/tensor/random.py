@@ -8,8 +8,9 @@ are those of a default generator, one in each thread.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ember_ml.backend.dtypes import DTypeLike, float32, int64
 
@@ -45,6 +46,17 @@ def default_generator() -> Generator:
     if generator is None:
         generator = _local.generator = Generator(_seed)
     return generator
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Within the block the default generator of this thread is another one, of a fixed seed."""
+    generator = default_generator()
+    _local.generator = Generator(0)
+    try:
+        yield
+    finally:
+        _local.generator = generator
 
 
 def bits(shape: Shape = (), *, device: Device | None = None) -> EmberTensor:
