@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from ember_ml.backend.bands import band, leaves_out
@@ -37,7 +38,7 @@ def forward(
     if mask is not None:
         np.copyto(e, -np.inf, where=~mask)
     if limits != (None, None):
-        np.copyto(e, -np.inf, where=_outside(length, keys, *limits))
+        np.copyto(e, -np.inf, where=_outside(length, keys, limits))
     high = _maximum(e, -1, keepdims=True, initial=-np.inf)
     some = mask is not None or bias is not None or leaves_out(length, keys, limits)
     if some:
@@ -61,7 +62,7 @@ def backward(numbers, g, answer, kept, arguments, *, scale=None, **options):
     g = g / total
     found = {}
     if 2 in numbers:
-        weights = e if factor is None else e * factor
+        weights: Any = e if factor is None else e * factor
         found[2] = _folded(np.matmul(weights.swapaxes(-1, -2), g), value)
     if len(numbers) > len(found):
         d = np.matmul(g, _spread(query, value).swapaxes(-1, -2))
@@ -86,7 +87,7 @@ def _scale(query, scale):
     return 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
 
 
-def _within(x, factor):
+def _within(x, factor) -> Any:
     y = np.multiply(x, factor)
     if y.shape != x.shape:
         raise ValueError("the factor does not fit the scores")
@@ -94,7 +95,8 @@ def _within(x, factor):
 
 
 @functools.lru_cache(16)
-def _outside(length, keys, lower, upper):
+def _outside(length, keys, limits):
+    lower, upper = limits
     ahead = np.arange(keys) - np.arange(length)[:, None]
     outside = np.zeros((length, keys), np.bool_)
     if lower is not None:

@@ -9,7 +9,7 @@ from ember_ml.backend.bands import Band, band
 from ember_ml.backend.protocol import Native
 from torch.nn import functional
 
-from ._state import DIFFERENTIATING
+from ._state import DIFFERENTIATING, is_functional
 
 
 def scaled_dot_product_attention(
@@ -32,8 +32,8 @@ def scaled_dot_product_attention(
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     causal = limits == (None, 0) and mask is None and bias is None
     added = None if causal else _added(query, key, mask, bias, limits)
-    # The kernel has no second derivative.
-    if factor is None and DIFFERENTIATING.get() < 2:
+    # The kernel has no second derivative, and no rule for `vmap`.
+    if factor is None and DIFFERENTIATING.get() < 2 and not is_functional():
         return _fused(query, key, value, added, causal, scale)
     if causal:
         added = _added(query, key, None, None, limits)
