@@ -39,7 +39,7 @@ CASES = {
     **{key: [([normal(5, 2), np.array([4, 0, 4, 1]), normal(4, 2)], {}),
              ([normal(3), np.array([], np.int64), normal(0)], {})]
        for key in ("index_add", "index_max", "index_min", "index_multiply")},
-    "random_words": [([(1, 2), start, 70], {}) for start in (0, 2**32 - 5)],
+    "random_words": [([np.array([1, 2, start]), 70], {"offset": 3}) for start in (0, 2**32 - 5)],
     "sgd_update": [
         ([normal(7), normal(7), normal(7), 0.1],
          {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n})

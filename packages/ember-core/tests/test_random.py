@@ -21,7 +21,7 @@ def test_known_answers_of_the_block(counter, key, answer):
 @pytest.mark.parametrize("counter, key, answer", [k for k in KNOWN if k[0][1] < 2**31])
 def test_known_answers_of_the_stream(backend, counter, key, answer):
     start = counter[0] | counter[1] << 32
-    assert random_words(key, start, 1).tolist() == list(answer)
+    assert random_words([*key, start], 1).tolist() == list(answer)
 
 
 def test_the_stream_is_made_of_blocks(backend):
@@ -30,7 +30,7 @@ def test_the_stream_is_made_of_blocks(backend):
     expected = [
         word for i in range(start, start + 4) for word in block((7, 9), (i & 0xFFFFFFFF, i >> 32))
     ]
-    words = random_words((7, 9), start, 4)
+    words = random_words([7, 9, start], 4)
     assert (words.tolist(), words.dtype) == (expected, et.uint32)
 
 

@@ -14,6 +14,7 @@ from ember_ml.nn.modules import Module
 from ember_ml.nn.modules._state import slots
 from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
+from ember_ml.nn.tensor._streams import Streams
 
 from . import _trees
 
@@ -69,7 +70,7 @@ class _Program:
         self.function = function
         self.outline = leaves.outline()
         self.backend = backend
-        self.program = backend.compile(self._flat)
+        self.program = Streams(backend, lambda: backend.compile(self._flat))
         self.modules: list[Module] = _trees.modules_of(leaves.values)
         self.places = [
             slot for module in self.modules for slot in slots(module, "_parameters", "_buffers")
@@ -78,8 +79,7 @@ class _Program:
         self.written: list[int] = []
 
     def __call__(self, leaves: _trees.Leaves) -> Any:
-        inputs = _trees.tensors_of(leaves.values)
-        outputs = self.program(*[tensor._tensor for tensor in inputs])
+        outputs = self.program(*[x._tensor for x in _trees.tensors_of(leaves.values)])
         count = len(outputs) - len(self.written)
         if self.written:
             buffers = _trees.Buffers.of(self.modules)
@@ -89,7 +89,8 @@ class _Program:
     def _flat(self, *natives: Native) -> list[Native]:
         """The function over the native arrays of its inputs, as the engine traces it."""
         fresh = [wrap_native(native, self.backend) for native in natives]
-        source = iter(fresh)
+        states = fresh[len(fresh) - len(self.program) :]
+        source = iter(fresh[: len(fresh) - len(states)])
         _, args, kwargs = self.outline.filled(source)
         held = _trees.held_in(self.places)
         by_id = {id(old): new for old, new in zip(held, source, strict=True)}
@@ -97,7 +98,7 @@ class _Program:
             # Inside the replacement, so that a buffer counts as written if it is not the input.
             buffers = _trees.Buffers.of(self.modules)
             try:
-                with use_backend(self.backend.name):
+                with use_backend(self.backend.name), self.program.drawn(states):
                     result = _trees.Leaves(self.function(*args, **kwargs))
                 self.written, written = buffers.written()
             finally:

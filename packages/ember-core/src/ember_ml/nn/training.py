@@ -13,6 +13,7 @@ from ember_ml.nn.modules._state import slots, structure
 from ember_ml.nn.optimizers import Optimizer
 from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
+from ember_ml.nn.tensor._streams import Streams
 from ember_ml.nn.transforms import value_and_grad
 
 from . import _trees
@@ -143,7 +144,7 @@ class _Program:
 
     Its inputs are, in this order: trainable parameters, what the optimizer keeps for them (all of
     these are replaced by the outputs in the same places), the model's other tensors, the batch,
-    and the optimizer's numbers in each of the parameters' dtypes.
+    the optimizer's numbers in each of the parameters' dtypes, and the states of random streams.
     """
 
     def __init__(self, step: TrainStep, leaves: _trees.Leaves, backend: Backend) -> None:
@@ -153,7 +154,9 @@ class _Program:
         parameters = _trees.trainable(slots(step.model, "_parameters"))
         self.bounds: list[Bound] = list(dict.fromkeys(x._backend for x in parameters.values()))
         count = len(parameters) * (1 + len(step.optimizer.slots))
-        self.program = backend.compile(self._flat, donate=range(count))
+        self.program = Streams(
+            backend, lambda: backend.compile(self._flat, donate=range(count))
+        )
         self.written: list[int] = []
 
     def tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
@@ -195,20 +198,23 @@ class _Program:
     def _flat(self, *natives: Native) -> list[Native]:
         """The step over native arrays, as the engine traces it."""
         optimizer, model = self.step.optimizer, self.step.model
-        source = iter([wrap_native(native, self.backend) for native in natives])
+        fresh = [wrap_native(native, self.backend) for native in natives]
+        states = fresh[len(fresh) - len(self.program) :]
+        source = iter(fresh[: len(fresh) - len(states)])
         old, others = self.tensors()
         parameters = {name: next(source) for name in old}
         kept = {name: tuple(next(source) for _ in optimizer.slots) for name in old}
-        fresh = {id(old[name]): parameter for name, parameter in parameters.items()}
-        fresh |= {id(tensor): next(source) for tensor in others}
+        present = {id(old[name]): parameter for name, parameter in parameters.items()}
+        present |= {id(tensor): next(source) for tensor in others}
         _, *batch = self.outline.filled(source)
         numbers = {bound: tuple(next(source) for _ in optimizer.numbers()) for bound in self.bounds}
         places = slots(model, "_parameters", "_buffers")
-        with _trees.replaced(places, fresh), use_backend(self.backend.name):
+        with _trees.replaced(places, present), use_backend(self.backend.name):
             # Inside the replacement, so that a buffer counts as written if it is not the input.
             buffers = _trees.Buffers.of([model])
             try:
-                loss, gradients = self.step._gradients(model, *batch)
+                with self.program.drawn(states):
+                    loss, gradients = self.step._gradients(model, *batch)
                 self.written, written = buffers.written()
             finally:
                 buffers.restore()

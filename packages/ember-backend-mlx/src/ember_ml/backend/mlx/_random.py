@@ -52,10 +52,11 @@ _MASK = 0xFFFFFFFF
 _BLOCK = 1 << 16
 
 
-def _block(key: tuple[int, int], start: int, count: int) -> Any:
-    """Threefry-2x32 of the counters from ``start``; the core's definition says more."""
-    keys = (*key, key[0] ^ key[1] ^ _PARITY)
-    index = mx.arange(count, dtype=mx.int64) + mx.array(start, mx.int64)
+def _block(stream: Any, offset: int, count: int) -> Any:
+    """Threefry-2x32 of so many counters; the core's definition says more."""
+    key = stream[:2].astype(mx.uint32)
+    keys = (key[0], key[1], mx.bitwise_xor(mx.bitwise_xor(key[0], key[1]), _PARITY))
+    index = mx.arange(count, dtype=mx.int64) + (stream[2] + offset)
     x0 = (index & _MASK).astype(mx.uint32) + keys[0]
     x1 = (index >> 32).astype(mx.uint32) + keys[1]
     for group in range(5):
@@ -63,16 +64,16 @@ def _block(key: tuple[int, int], start: int, count: int) -> Any:
             x0 = x0 + x1
             x1 = mx.bitwise_xor(mx.left_shift(x1, r) | mx.right_shift(x1, 32 - r), x0)
         x0 = x0 + keys[(group + 1) % 3]
-        x1 = x1 + ((keys[(group + 2) % 3] + group + 1) & _MASK)
+        x1 = x1 + (keys[(group + 2) % 3] + (group + 1))
     return mx.reshape(mx.stack([x0, x1], 1), (-1,))
 
 
 def random_words(
-    key: tuple[int, int], start: int, count: int, /, *, device: str | None = None
+    stream: Any, count: int, /, *, offset: int = 0, device: str | None = None
 ) -> Any:
     enter()
     blocks = []
-    for first in range(start, start + max(count, 1), _BLOCK):
-        blocks.append(_block(key, first, min(_BLOCK, start + count - first)))
+    for first in range(offset, offset + max(count, 1), _BLOCK):
+        blocks.append(_block(stream, first, min(_BLOCK, offset + count - first)))
         settle(blocks[-1])
     return blocks[0] if len(blocks) == 1 else mx.concatenate(blocks)

@@ -11,7 +11,9 @@ _MASK = 0xFFFFFFFF
 _CHUNK = 1 << 15
 
 
-def random_words(key, start, count, /, *, device=None):
+def random_words(stream, count, /, *, offset=0, device=None):
+    *key, start = stream.tolist()
+    start += offset
     words = np.empty((count, 2), np.uint32)
     for first in range(0, count, _CHUNK):
         part = words[first : first + _CHUNK]

@@ -23,6 +23,7 @@ from . import _attention as _loud_attention
 from . import (
     _creation,
     _elementwise,
+    _random,
     _reduce,
     _rules_elementwise,
     _rules_fft,
@@ -77,7 +78,7 @@ _RULES: tuple[Any, ...] = (
         _rules_elementwise, _rules_shape, _rules_scatter, _rules_reduce, _rules_linalg, _rules_fft,
     )),
     _constants(_elementwise, _reduce, _shape),
-    _creation, _traced(_elementwise), _traced(_shape),
+    _creation, quiet_module(_random), _traced(_elementwise), _traced(_shape),
 )  # fmt: skip
 
 

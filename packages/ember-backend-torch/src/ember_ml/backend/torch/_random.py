@@ -38,24 +38,26 @@ def _signed(word: int) -> int:
 
 
 def random_words(
-    key: tuple[int, int], start: int, count: int, /, *, device: str | None = None
+    stream: Native, count: int, /, *, offset: int = 0, device: str | None = None
 ) -> Native:
     if TRACING.get():
         place = torch.get_default_device() if device is None else torch.device(device)
-        return _opaque()(*key, start, count, place)
-    return _words(key, start, count, device)
+        return _opaque()(stream, offset, count, place)
+    return _words(stream, offset, count, device)
 
 
 @functools.cache
 def _opaque() -> Any:
     """The same as one operation of PyTorch: inductor writes the rounds out without end."""
 
-    def words(low: int, high: int, start: int, count: int, device: torch.device) -> torch.Tensor:
-        return _words((low, high), start, count, device)
+    def words(
+        stream: torch.Tensor, offset: int, count: int, device: torch.device
+    ) -> torch.Tensor:
+        return _words(stream, offset, count, device)
 
     found = torch.library.custom_op("ember::random_words", words, mutates_args=())
     found.register_fake(
-        lambda low, high, start, count, device: torch.empty(
+        lambda stream, offset, count, device: torch.empty(
             2 * count, dtype=torch.uint32, device=device
         )
     )
@@ -63,8 +65,10 @@ def _opaque() -> Any:
 
 
 def _words(
-    key: tuple[int, int], start: int, count: int, device: torch.device | str | None
+    stream: torch.Tensor, offset: int, count: int, device: torch.device | str | None
 ) -> torch.Tensor:
+    low, high, start = stream.tolist()
+    key, start = (low, high), start + offset
     words = torch.empty((count, 2), dtype=torch.int32, device=device)
     for first in range(0, count, _CHUNK):
         part = words[first : first + _CHUNK]

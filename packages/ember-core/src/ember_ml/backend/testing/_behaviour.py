@@ -92,7 +92,7 @@ class Behaviour(Base):
             assert threefry(key, counter) == words
             start = counter[0] | counter[1] << 32
             if start < 2**63:  # positions are int64
-                assert random_words(key, start, 1).tolist() == list(words)
+                assert random_words([*key, start], 1).tolist() == list(words)
 
     def test_native_random_numbers(self, engine: Backend) -> None:
         """The engine's own generator: reproducible, in range, with the right moments."""

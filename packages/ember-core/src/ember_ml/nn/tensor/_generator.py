@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from ember_ml.backend.dtypes import DType, DTypeLike, float32, int64, uint32
-from ember_ml.backend.errors import DTypeError, InvalidValueError, ShapeError
+from ember_ml.backend.errors import DTypeError, InvalidValueError, ShapeError, UnsupportedError
 from ember_ml.backend.registry import current_backend, use_backend
 
 from ._careful import as_dtype, bound_for, wrap_native
@@ -21,6 +21,7 @@ from ._draws import Words, normals, uniforms
 from ._manipulation import reshape
 from ._search import argsort, searchsorted, take, where
 from ._shapes import as_axis, checked_shape
+from ._streams import current_trace
 from ._threefry import block, random_words
 
 __all__ = ["Generator"]
@@ -58,6 +59,8 @@ class Generator:
         self._key = (seed & 0xFFFFFFFF, seed >> 32)
         self._position = 0
         self._native: dict[str, Any] = {}
+        #: The trace that it was made in, whose program makes it anew at each call.
+        self._born = current_trace()
         self.engine = engine
 
     @property
@@ -81,10 +84,12 @@ class Generator:
         """``count`` independent streams; later calls give others."""
         if count < 0:
             raise InvalidValueError(f"split: there cannot be {count} streams")
+        self._refuse_in_trace("split")
         first = self._advance(count)
         return [self._derived(first + i, 0b11) for i in range(count)]
 
     def _derived(self, data: int, kind: int) -> Generator:
+        self._refuse_in_trace("fold_in")
         # The upper bits keep these counters apart from each other, and from those of the stream.
         counter = (data & 0xFFFFFFFF, (data >> 32 & 0x3FFFFFFF) | kind << 30)
         low, high = block(self._key, counter)
@@ -244,17 +249,55 @@ class Generator:
         self._position += blocks
         return first
 
+    def _is_traced(self) -> bool:
+        """Whether its key and place are not known, but inputs of a program."""
+        trace = current_trace()
+        return trace is not None and self._born is not trace
+
+    def _refuse_in_trace(self, what: str) -> None:
+        if self._is_traced():
+            raise UnsupportedError(
+                f"{what} of a generator inside a compiled function would be worked out once, when "
+                "it is traced; do it outside, and pass the generators on"
+            )
+
+    def stream(self) -> EmberTensor:
+        """Key and place of the next block, as `tensor._threefry.random_words` takes them.
+
+        Returns:
+            (3,), ``int64``.
+        """
+        state, offset = self._take(0)
+        return state + asarray([0, 0, offset], dtype=int64) if offset else state
+
+    def skip(self, blocks: int) -> None:
+        """Pass over so many blocks of two words."""
+        self._take(blocks)
+
+    def _take(self, blocks: int) -> tuple[EmberTensor, int]:
+        """A state, and how many blocks after it the next ones are: those are taken."""
+        trace = current_trace()
+        if trace is not None and self._born is not trace:
+            return trace.take(self, blocks)
+        return asarray([*self._key, self._advance(blocks)], dtype=int64), 0
+
     def _words(self, count: int, device: Device | None) -> EmberTensor:
         if self.engine == "native":
             return self._draw("random_bits", (count,), uint32, device)
         if count == 0:
             return zeros((0,), dtype="uint32", device=device)
         blocks = (count + 1) // 2
-        return random_words(self._key, self._advance(blocks), blocks, device=device)[:count]
+        state, offset = self._take(blocks)
+        return random_words(state, blocks, offset=offset, device=device)[:count]
 
     def _draw(
         self, what: str, shape: tuple[int, ...], dtype: DType, device: Device | None
     ) -> EmberTensor:
+        if self._is_traced():
+            raise UnsupportedError(
+                "the engine's own generator would give the same numbers at every call of a compiled "
+                "function; a portable one, Generator(seed), gives new ones"
+            )
         backend = current_backend()
         state = self._native.get(backend.name)
         if state is None:

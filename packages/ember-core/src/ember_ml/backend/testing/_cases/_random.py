@@ -8,8 +8,8 @@ import numpy as np
 
 from ember_ml.backend.dtypes import DTYPES, DType
 
-from .._case import Call, case
-from .._draw import Draw
+from .._case import Call, case, int64
+from .._draw import Array, Draw
 
 #: What the authors of Threefry-2x32 published for 20 rounds (Random123, ``kat_vectors``): counter,
 #: key, answer.
@@ -38,11 +38,14 @@ def threefry(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
 
 def _words(draw: Draw, dtype: DType) -> Call:
     key = draw.integer(0, 2**32 - 1), draw.integer(0, 2**32 - 1)
-    return (key, draw.one_of(0, 1, 5, 2**32 - 3), draw.integer(0, 9)), {}
+    stream = Array(np.array([*key, draw.one_of(0, 1, 5, 2**32 - 3)]), int64)
+    return (stream, draw.integer(0, 9)), {"offset": draw.one_of(0, 3)}
 
 
-def _stream(key: tuple[int, int], start: int, count: int) -> Any:
-    blocks = [threefry(key, (i & 0xFFFFFFFF, i >> 32)) for i in range(start, start + count)]
+def _stream(stream: Any, count: int, *, offset: int) -> Any:
+    *key, start = (int(word) for word in stream)
+    start += offset
+    blocks = [threefry((key[0], key[1]), (i & 0xFFFFFFFF, i >> 32)) for i in range(start, start + count)]
     return np.asarray(blocks, dtype=np.uint32).reshape(-1)
 
 
