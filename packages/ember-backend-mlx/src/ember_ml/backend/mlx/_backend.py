@@ -16,6 +16,7 @@ from ember_ml.backend.errors import DeviceError, EmberError, UnsupportedError
 from ember_ml.backend.protocol import Backend, Native
 
 from . import (
+    _activations,
     _advice,
     _attention,
     _complex,
@@ -60,7 +61,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_attention, _fused)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _fused)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import mlx.core as mx
@@ -12,25 +11,6 @@ from ._search import checked
 
 #: Ranks up to which finding them one by one is faster than sorting.
 _FEW = 10
-
-
-def relu(x: Any, /) -> Any:
-    return mx.maximum(x, 0)
-
-
-sigmoid = mx.sigmoid
-
-
-def silu(x: Any, /) -> Any:
-    return x * mx.sigmoid(x)
-
-
-def gelu(x: Any, /) -> Any:
-    return 0.5 * x * (1.0 + mx.erf(x * math.sqrt(0.5)))
-
-
-def softplus(x: Any, /) -> Any:
-    return mx.logaddexp(x, 0)
 
 
 def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -13,6 +13,7 @@ from ember_ml.backend.errors import DeviceError
 from ember_ml.backend.protocol import Backend
 
 from . import (
+    _activations,
     _attention,
     _complex,
     _creation,
@@ -53,7 +54,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
+            (_activations, _attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

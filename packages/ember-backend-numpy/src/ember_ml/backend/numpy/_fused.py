@@ -27,23 +27,6 @@ def linear(x, weight, bias, /):
     return y
 
 
-def relu(x, /):
-    return np.maximum(x, 0)
-
-
-#: The largest number whose exponential is finite, by size of the dtype.
-_LARGEST = {2: 11.0, 4: 88.0, 8: 709.0}
-
-
-def sigmoid(x, /):
-    y = np.asarray(np.negative(x))
-    np.minimum(y, _LARGEST[x.itemsize], out=y)
-    np.exp(y, out=y)
-    y += 1
-    np.reciprocal(y, out=y)
-    return y
-
-
 def log_softmax(x, /, *, axis=-1):
     x.shape[axis]  # a reduction would take the axis of a number
     y = x - _maximum(x, axis, keepdims=True, initial=_LEAST)

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _fused as _loud
 from ._quiet import quiet_module
+from ._vjps_activations import ACTIVATIONS
 
 __all__ = ["VJPS"]
 
@@ -45,6 +46,7 @@ def _log_softmax_vjp(answer, x, *, axis=-1):
 
 
 VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
+    **ACTIVATIONS,
     "linear": (
         _fused.linear,
         (
@@ -54,8 +56,6 @@ VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
         ),
     ),
     "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
-    "relu": (_fused.relu, (lambda answer, x: lambda g: np.multiply(g, answer > 0),)),
-    "sigmoid": (_fused.sigmoid, (lambda answer, x: lambda g: g * answer * (1 - answer),)),
     "softmax": (_fused.softmax, (_softmax_vjp,)),
     "softmax_cross_entropy": (_fused.softmax_cross_entropy, (_cross_entropy_vjp,)),
 }

@@ -12,6 +12,7 @@ from ember_ml.backend.dtypes import DTYPES, DType
 from ember_ml.backend.protocol import Backend, Native
 
 from . import (
+    _activations,
     _attention,
     _complex,
     _creation,
@@ -55,7 +56,7 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
+        _activations, _attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     whole = {"sum": torch.sum, "prod": torch.prod}

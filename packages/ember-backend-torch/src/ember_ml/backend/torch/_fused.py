@@ -10,22 +10,11 @@ from torch.nn import functional
 
 from ._state import is_transformed
 
-gelu = functional.gelu
-leaky_relu = functional.leaky_relu
-relu = torch.relu
-sigmoid = torch.sigmoid
-silu = functional.silu
-
 
 def linear(x: Native, weight: Native, bias: Native, /) -> Native:
     if weight.ndim != 2 or bias.ndim != 1:  # PyTorch takes a vector for a matrix of one row
         raise ValueError("a matrix and a vector are due")
     return functional.linear(x, weight, bias)
-
-
-def softplus(x: Native, /) -> Native:
-    # PyTorch's own is the identity above a threshold, to no more than 9 digits.
-    return -functional.logsigmoid(-x)
 
 
 def softmax(x: Native, /, *, axis: int = -1) -> Native:

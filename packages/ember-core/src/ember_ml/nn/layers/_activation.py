@@ -1,68 +1,29 @@
-"""Activations and other layers without parameters."""
+"""Activations that bend on both sides, and those over an axis, as layers."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+import operator
 
-from ember_ml.backend.errors import ShapeError
+from ember_ml.backend.errors import InvalidValueError
 from ember_ml.nn.modules import Module
-from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, log_softmax, reshape, softmax, tanh
+from ember_ml.nn.tensor import EmberTensor, TensorLike, log_softmax, softmax, tanh
+from ember_ml.nn.tensor import _activations as activations
 from ember_ml.nn.tensor import _functions as functions
 
 __all__ = [
-    "GELU",
-    "Flatten",
-    "Identity",
-    "LeakyReLU",
+    "GLU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "LogSigmoid",
     "LogSoftmax",
-    "ReLU",
-    "SiLU",
     "Sigmoid",
     "Softmax",
-    "Softplus",
+    "Softmin",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
 ]
-
-
-class ReLU(Module):
-    """`nn.relu` as a layer."""
-
-    def forward(self, x: TensorLike) -> EmberTensor:
-        """Any shape to the same."""
-        return functions.relu(x)
-
-
-class LeakyReLU(Module):
-    """`nn.leaky_relu` as a layer."""
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-
-    def forward(self, x: TensorLike) -> EmberTensor:
-        """Any shape to the same."""
-        return functions.leaky_relu(x, negative_slope=self.negative_slope)
-
-    def extra_repr(self) -> str:
-        """The options."""
-        return f"negative_slope={self.negative_slope}"
-
-
-class GELU(Module):
-    """`nn.gelu` as a layer."""
-
-    def forward(self, x: TensorLike) -> EmberTensor:
-        """Any shape to the same."""
-        return functions.gelu(x)
-
-
-class SiLU(Module):
-    """`nn.silu` as a layer."""
-
-    def forward(self, x: TensorLike) -> EmberTensor:
-        """Any shape to the same."""
-        return functions.silu(x)
 
 
 class Sigmoid(Module):
@@ -73,90 +34,139 @@ class Sigmoid(Module):
         return functions.sigmoid(x)
 
 
-class Softplus(Module):
-    """`nn.softplus` as a layer."""
+class LogSigmoid(Module):
+    """`nn.logsigmoid` as a layer."""
 
     def forward(self, x: TensorLike) -> EmberTensor:
         """Any shape to the same."""
-        return functions.softplus(x)
+        return activations.logsigmoid(x)
+
+
+class Hardsigmoid(Module):
+    """`nn.hardsigmoid` as a layer; ``inplace`` changes nothing."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.hardsigmoid(x)
 
 
 class Tanh(Module):
-    """`tensor.tanh` as a layer."""
+    """`nn.tanh` as a layer."""
 
     def forward(self, x: TensorLike) -> EmberTensor:
         """Any shape to the same."""
         return tanh(x)
 
 
-class Softmax(Module):
-    """`tensor.softmax` along ``dim`` as a layer."""
+class Tanhshrink(Module):
+    """`nn.tanhshrink` as a layer."""
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.tanhshrink(x)
+
+
+class Softsign(Module):
+    """`nn.softsign` as a layer."""
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.softsign(x)
+
+
+class _Shrinking(Module):
+    """An activation with a zone of zeros."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        if not lambd >= 0:
+            raise InvalidValueError(
+                f"{type(self).__name__}: lambd is a number from 0 on, not {lambd!r}"
+            )
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        """The width."""
+        return str(self.lambd)
+
+
+class Softshrink(_Shrinking):
+    """`nn.softshrink` as a layer.
+
+    Raises:
+        InvalidValueError: ``lambd`` is negative.
+    """
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.softshrink(x, lambd=self.lambd)
+
+
+class Hardshrink(_Shrinking):
+    """`nn.hardshrink` as a layer.
+
+    Raises:
+        InvalidValueError: ``lambd`` is negative.
+    """
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.hardshrink(x, lambd=self.lambd)
+
+
+class _Along(Module):
+    """An activation along an axis: the last one unless ``dim`` names another."""
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = dim
+        try:
+            self.dim = operator.index(dim)
+        except TypeError:
+            raise InvalidValueError(
+                f"{type(self).__name__}: dim is an axis, such as -1 for the last one, not {dim!r}"
+            ) from None
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
+
+
+class Softmax(_Along):
+    """`nn.softmax` along ``dim`` as a layer. Unlike PyTorch's, ``dim`` is -1 if it is not given."""
 
     def forward(self, x: TensorLike) -> EmberTensor:
         """Any shape to the same."""
         return softmax(x, axis=self.dim)
 
-    def extra_repr(self) -> str:
-        """The options."""
-        return f"dim={self.dim}"
+
+class Softmin(_Along):
+    """`nn.softmin` along ``dim`` as a layer. Unlike PyTorch's, ``dim`` is -1 if it is not given."""
+
+    def forward(self, x: TensorLike) -> EmberTensor:
+        """Any shape to the same."""
+        return activations.softmin(x, axis=self.dim)
 
 
-class LogSoftmax(Module):
-    """`tensor.log_softmax` along ``dim`` as a layer."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
+class LogSoftmax(_Along):
+    """`nn.log_softmax` along ``dim`` as a layer, -1 (unlike PyTorch's) if it is not given."""
 
     def forward(self, x: TensorLike) -> EmberTensor:
         """Any shape to the same."""
         return log_softmax(x, axis=self.dim)
 
-    def extra_repr(self) -> str:
-        """The options."""
-        return f"dim={self.dim}"
 
-
-class Identity(Module):
-    """The input, as it is."""
-
-    def forward(self, x: Any) -> Any:
-        """Anything."""
-        return x
-
-
-class Flatten(Module):
-    """The axes from ``start_dim`` to ``end_dim`` become one: (N, C, H, W) to (N, C * H * W).
+class GLU(_Along):
+    """`nn.glu` along ``dim`` as a layer.
 
     >>> from ember_ml import nn
-    >>> from ember_ml.nn import tensor as et
-    >>> nn.Flatten()(et.zeros((2, 3, 4))).shape
-    (2, 12)
+    >>> nn.GLU()([[4.0, 0.0]]).tolist()
+    [[2.0]]
     """
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
-
     def forward(self, x: TensorLike) -> EmberTensor:
-        """(..., a, b, ...) to (..., a * b, ...)."""
-        x = asarray(x)
-        shape = x.shape or (1,)
-        count = len(shape)
-        ends = (self.start_dim, self.end_dim)
-        first, last = (n + count if n < 0 else n for n in ends)
-        if not 0 <= first <= last < count:
-            raise ShapeError(
-                f"Flatten: axes {self.start_dim} to {self.end_dim} of a tensor of shape {x.shape}"
-            )
-        size = math.prod(shape[first : last + 1])
-        return reshape(x, (*shape[:first], size, *shape[last + 1 :]))
-
-    def extra_repr(self) -> str:
-        """The options."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+        """(..., 2 * n, ...) to (..., n, ...)."""
+        return activations.glu(x, axis=self.dim)

@@ -1,6 +1,7 @@
 """The cases by family: importing the package fills `CASES`."""
 
 from . import (
+    _activations,
     _attention,
     _creation,
     _elementwise,
@@ -18,6 +19,7 @@ from . import (
 )
 
 __all__ = [
+    "_activations",
     "_attention",
     "_creation",
     "_elementwise",

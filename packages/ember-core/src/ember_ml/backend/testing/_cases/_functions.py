@@ -1,8 +1,7 @@
-"""Activations, softmax, affine maps, fused losses and updates."""
+"""Softmax, affine maps, fused losses and updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,29 +10,6 @@ from ember_ml.backend.dtypes import DType
 
 from .._case import Call, case
 from .._draw import Draw
-from ._elementwise import _erf
-
-
-def _activation(name: str, reference: Callable[..., Any]) -> None:
-    def arguments(draw: Draw, dtype: DType) -> Call:
-        return (draw.array(dtype),), {}
-
-    case(name, arguments, reference=reference, gradient=(0,), tolerance=4)
-
-
-_activation("relu", lambda x: np.maximum(x, 0))
-_activation("sigmoid", lambda x: 1 / (1 + np.exp(-x)))
-_activation("silu", lambda x: x / (1 + np.exp(-x)))
-_activation("gelu", lambda x: x * (1 + _erf(x / np.sqrt(2))) / 2)
-_activation("softplus", lambda x: np.log1p(np.exp(x)))
-
-
-def _leaky(draw: Draw, dtype: DType) -> Call:
-    return (draw.array(dtype),), {"negative_slope": draw.one_of(0.0, 0.25)}
-
-
-case("leaky_relu", _leaky, gradient=(0,),
-     reference=lambda x, *, negative_slope: np.where(x > 0, x, x * negative_slope))  # fmt: skip
 
 
 def _along(draw: Draw, dtype: DType) -> Call:
