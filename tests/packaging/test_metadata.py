@@ -16,7 +16,7 @@ LIGHT = {
     "ember-pipeline": {"ember-core"},
 }
 EXTRAS = {
-    "ember-core": {"numpy", "torch", "mlx", "all", "testing"},
+    "ember-core": {"numpy", "torch", "mlx", "all", "plot", "testing"},
     "ember-data": {"audio", "text", "vision", "tables"},
     "ember-pipeline": {"ray"},
 }

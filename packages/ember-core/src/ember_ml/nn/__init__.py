@@ -14,6 +14,7 @@ from __future__ import annotations
 from ember_ml.backend.registry import set_backend, use_backend
 
 from . import (
+    attention,
     initializers,
     layers,
     losses,
@@ -130,6 +131,7 @@ __all__ = [
     "Tanhshrink",
     "TrainStep",
     "Unflatten",
+    "attention",
     "celu",
     "compile",
     "elu",
