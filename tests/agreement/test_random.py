@@ -221,6 +221,9 @@ DRAWS = {
     "integers of one value": lambda g: g.integers(5, 6, (3,)),
     "small integers": lambda g: g.integers(0, 256, (5, 5), dtype="uint8"),
     "an integer": lambda g: g.integers(0, 10**9),
+    "bernoulli": lambda g: g.bernoulli(0.3, (2**16 + 3,)),
+    "bernoulli of the least probability": lambda g: g.bernoulli(2.0**-16, (2**17,)),
+    "bernoulli of certainties": lambda g: g.bernoulli(1, (3,)) & ~g.bernoulli(0, (3,)),
     "permutation": lambda g: g.permutation(10_001),
     "permutation of one": lambda g: g.permutation(1),
     "permutation of none": lambda g: g.permutation(0),
@@ -246,6 +249,15 @@ DRAWS = {
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 def test_the_same_numbers(one, other, seed, draw):
     np.testing.assert_array_equal(drawn(one, draw, seed), drawn(other, draw, seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("shape", [(999,), (3, 4), (), (0, 2)], ids=str)
+def test_bernoulli_compares_halves_of_words(backend, seed, shape):
+    count = int(np.prod(shape))
+    halves = words(seed, (count + 1) // 2).view(np.int16)[:count].reshape(shape)
+    found = drawn(backend, lambda g: g.bernoulli(0.3, shape), seed)
+    np.testing.assert_array_equal(found, halves.astype(int) + 2**15 < round(0.3 * 2**16))
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])
@@ -364,6 +376,8 @@ def test_a_seed_means_the_same_model(one, other):
     [
         (lambda g: g.uniform(2, low=1.0, high=0.0), InvalidValueError, "low=1.0 is above high=0.0"),
         (lambda g: g.normal(2, std=-1.0), InvalidValueError, "std=-1.0 is negative"),
+        (lambda g: g.bernoulli(1.5, (2,)), InvalidValueError, "probability in .0, 1., not 1.5"),
+        (lambda g: g.bernoulli(float("nan")), InvalidValueError, "not nan"),
         (lambda g: g.uniform(2, dtype="int32"), DTypeError, "a real floating one, not int32"),
         (lambda g: g.normal(2, dtype="complex64"), DTypeError, "floating one, not complex64"),
         (lambda g: g.integers(0, 300, dtype="int8"), InvalidValueError, "does not fit int8"),

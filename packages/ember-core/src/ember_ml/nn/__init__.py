@@ -32,7 +32,12 @@ from .layers import (
     LSTM,
     RNN,
     SELU,
+    AlphaDropout,
     Bidirectional,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
     Flatten,
     GRUCell,
     Hardshrink,
@@ -62,6 +67,7 @@ from .layers import (
     Tanhshrink,
     Unflatten,
 )
+from .layers._dropout import alpha_dropout, dropout
 from .modules import Module, ModuleDict, ModuleList, Parameter, Sequential
 from .serialization import load, load_file, save
 from .tensor import log_softmax, softmax, stop_gradient, tanh
@@ -96,7 +102,12 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AlphaDropout",
     "Bidirectional",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Flatten",
     "GRUCell",
     "Hardshrink",
@@ -131,9 +142,11 @@ __all__ = [
     "Tanhshrink",
     "TrainStep",
     "Unflatten",
+    "alpha_dropout",
     "attention",
     "celu",
     "compile",
+    "dropout",
     "elu",
     "gelu",
     "glu",

@@ -77,3 +77,9 @@ def random_words(
         blocks.append(_block(stream, first, min(_BLOCK, offset + count - first)))
         settle(blocks[-1])
     return blocks[0] if len(blocks) == 1 else mx.concatenate(blocks)
+
+
+def halves_below(words: Any, limit: int, /) -> Any:
+    halves = mx.view(words, mx.int16)
+    # what is compared with has 16 bits too
+    return halves <= limit - 0x8001 if limit else mx.zeros(halves.shape, mx.bool_)

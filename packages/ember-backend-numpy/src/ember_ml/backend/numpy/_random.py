@@ -41,3 +41,7 @@ def _encrypt(key, x0, x1):
             x1 ^= x0
         x0 += keys[(group + 1) % 3]
         x1 += (keys[(group + 2) % 3] + group + 1) & _MASK
+
+
+def halves_below(words, limit, /):
+    return np.ascontiguousarray(words).view(np.int16) < limit - 0x8000

@@ -95,3 +95,9 @@ def _threefry(key: tuple[int, int], x0: Native, x1: Native) -> tuple[Native, Nat
         x0 += _signed(keys[(group + 1) % 3])
         x1 += _signed(keys[(group + 2) % 3] + group + 1)
     return x0, x1
+
+
+def halves_below(words: Native, limit: int, /) -> Native:
+    halves = words.view(torch.int16)
+    # what is compared with has 16 bits too
+    return halves <= limit - 0x8001 if limit else torch.zeros_like(halves, dtype=torch.bool)

@@ -15,6 +15,7 @@ from ._activation import (
     Tanhshrink,
 )
 from ._cells import GRUCell, LSTMCell, RNNCell
+from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._flatten import Flatten, Identity, Unflatten
 from ._linear import Linear
 from ._rectifiers import (
@@ -44,7 +45,12 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AlphaDropout",
     "Bidirectional",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Flatten",
     "GRUCell",
     "Hardshrink",

@@ -18,6 +18,7 @@ from ._core import Device, EmberTensor, Shape, TensorLike
 from ._creation import asarray, zeros
 from ._data import astype, iinfo
 from ._draws import Words, normals, uniforms
+from ._halves import halves_below
 from ._manipulation import reshape
 from ._search import argsort, searchsorted, take, where
 from ._shapes import as_axis, checked_shape
@@ -145,6 +146,23 @@ class Generator:
             raise InvalidValueError(f"normal: std={std} is negative")
         x = self._floats("normal", normals, shape, dtype, device)
         return x if (mean, std) == (0.0, 1.0) else _scaled(x, std, mean)
+
+    def bernoulli(
+        self, p: float, shape: Shape = (), *, device: Device | None = None
+    ) -> EmberTensor:
+        """True with probability ``p``, and False otherwise: ``bool``.
+
+        Half a word decides each: ``p`` is rounded to a multiple of 2**-16. 0 and 1 are exact.
+
+        Raises:
+            InvalidValueError: ``p`` is outside of [0, 1].
+        """
+        if not 0 <= p <= 1:
+            raise InvalidValueError(f"bernoulli: p is a probability in [0, 1], not {p}")
+        sizes = checked_shape(shape)
+        count = math.prod(sizes)
+        found = halves_below(self._words((count + 1) // 2, device), round(p * 2**16))
+        return reshape(found if count % 2 == 0 else found[:count], sizes)
 
     def _floats(
         self,

@@ -19,6 +19,7 @@ from ._generator import Generator
 
 __all__ = [
     "Generator",
+    "bernoulli",
     "bits",
     "choice",
     "default_generator",
@@ -62,6 +63,17 @@ def aside() -> Iterator[None]:
 def bits(shape: Shape = (), *, device: Device | None = None) -> EmberTensor:
     """`Generator.bits` of the default generator."""
     return default_generator().bits(shape, device=device)
+
+
+def bernoulli(p: float, shape: Shape = (), *, device: Device | None = None) -> EmberTensor:
+    """`Generator.bernoulli` of the default generator.
+
+    >>> from ember_ml.nn import tensor as et
+    >>> et.random.seed(0)
+    >>> et.random.bernoulli(0.5, (4,)).tolist()
+    [False, False, False, True]
+    """
+    return default_generator().bernoulli(p, shape, device=device)
 
 
 def uniform(

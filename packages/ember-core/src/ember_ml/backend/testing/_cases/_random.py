@@ -55,3 +55,22 @@ case(
     reference=_stream,
     accepts=lambda dtype: dtype is DTYPES["uint32"],
 )
+
+
+def _halved(draw: Draw, dtype: DType) -> Call:
+    words = draw.random.integers(0, 2**32, draw.integer(0, 9))
+    return (Array(words.astype(np.uint32), dtype), draw.one_of(0, 1, 20_000, 2**15, 2**16)), {}
+
+
+def _below(words: Any, limit: int) -> Any:
+    halves = [half for word in words.tolist() for half in (word % 2**16, word // 2**16)]
+    signed = [half - 2**16 if half >= 2**15 else half for half in halves]
+    return np.asarray([half + 2**15 < limit for half in signed], dtype=bool)
+
+
+case(
+    "halves_below",
+    _halved,
+    reference=_below,
+    accepts=lambda dtype: dtype is DTYPES["uint32"],
+)
