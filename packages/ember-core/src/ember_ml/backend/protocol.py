@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 from .dtypes import DType
 from .errors import DeviceError, UnsupportedError
 
-__all__ = ["API_VERSION", "CAPABILITIES", "REQUIRED", "Backend", "Native"]
+__all__ = ["API_VERSION", "CAPABILITIES", "REQUIRED", "Backend", "Declined", "Native"]
 
 API_VERSION = 1
 
@@ -38,6 +38,13 @@ REQUIRED: tuple[str, ...] = (
     "name", "array_type", "array_types", "dtypes", "engine_version", "from_python", "from_buffer",
     "to_buffer", "to_numpy", "from_dlpack", "setitem",
 )  # fmt: skip
+
+
+class Declined(Exception):
+    """Raised by an override for arguments that its engine has nothing for.
+
+    The operation's definition in the core is used for them.
+    """
 
 
 class Backend:

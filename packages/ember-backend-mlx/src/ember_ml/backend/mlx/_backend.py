@@ -21,6 +21,7 @@ from . import (
     _attention,
     _complex,
     _complex_linalg,
+    _convolution,
     _creation,
     _double,
     _elementwise,
@@ -61,7 +62,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _fused)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _convolution, _fused)
     return found
 
 

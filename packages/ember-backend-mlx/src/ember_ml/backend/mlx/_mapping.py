@@ -34,6 +34,11 @@ def mapping() -> Iterator[None]:
         _deeper(-1)
 
 
+def is_mapping() -> bool:
+    """Whether a map is being traced."""
+    return _depth > 0
+
+
 def mapped_alike(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """``function`` of two operands that ``vmap`` maps both, or neither."""
 

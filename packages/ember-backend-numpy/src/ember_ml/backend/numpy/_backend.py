@@ -16,6 +16,7 @@ from . import (
     _activations,
     _attention,
     _complex,
+    _convolution,
     _creation,
     _elementwise,
     _fused,
@@ -54,7 +55,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_activations, _attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
+            (_activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

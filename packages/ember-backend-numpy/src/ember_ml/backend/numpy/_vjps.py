@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _fused as _loud
+from . import _vjps_convolution
 from ._quiet import quiet_module
 from ._vjps_activations import ACTIVATIONS
 
@@ -58,4 +59,5 @@ VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
     "softmax": (_fused.softmax, (_softmax_vjp,)),
     "softmax_cross_entropy": (_fused.softmax_cross_entropy, (_cross_entropy_vjp,)),
+    **_vjps_convolution.VJPS,
 }

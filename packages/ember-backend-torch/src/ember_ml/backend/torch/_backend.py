@@ -15,6 +15,7 @@ from . import (
     _activations,
     _attention,
     _complex,
+    _convolution,
     _creation,
     _elementwise,
     _fused,
@@ -56,7 +57,7 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _activations, _attention, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
+        _activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     whole = {"sum": torch.sum, "prod": torch.prod}

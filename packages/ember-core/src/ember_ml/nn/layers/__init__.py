@@ -15,6 +15,7 @@ from ._activation import (
     Tanhshrink,
 )
 from ._cells import GRUCell, LSTMCell, RNNCell
+from ._convolution import Conv1d, Conv2d, Conv3d
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._flatten import Flatten, Identity, Unflatten
 from ._linear import Linear
@@ -34,6 +35,7 @@ from ._rectifiers import (
     Softplus,
 )
 from ._recurrent import GRU, LSTM, RNN
+from ._transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._unrolled import Bidirectional, Recurrent
 
 __all__ = [
@@ -47,6 +49,12 @@ __all__ = [
     "SELU",
     "AlphaDropout",
     "Bidirectional",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

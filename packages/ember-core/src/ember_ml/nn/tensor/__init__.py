@@ -85,6 +85,7 @@ from ._compare import (
     signbit,
 )
 from ._control import apply_where, cond, scan
+from ._convolution import conv, conv_transpose
 from ._core import (
     Device,
     EmberTensor,
@@ -336,6 +337,8 @@ __all__ = [
     "concat",
     "cond",
     "conj",
+    "conv",
+    "conv_transpose",
     "convolve",
     "copy",
     "copysign",

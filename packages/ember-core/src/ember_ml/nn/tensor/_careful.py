@@ -28,7 +28,7 @@ from ember_ml.backend.errors import (
     EmberError,
 )
 from ember_ml.backend.operations import Operation
-from ember_ml.backend.protocol import Backend, Native
+from ember_ml.backend.protocol import Backend, Declined, Native
 from ember_ml.backend.registry import bounds, current_backend, siblings
 
 from . import _shapes
@@ -199,6 +199,13 @@ def careful(
         if op.returns != "EmberTensor":
             return wrap_many(op, bound, result)
         return wrap_native(result, bound.backend)
+    except Declined:
+        if op.body is None:
+            raise
+        return op.body(
+            *[arguments[n] for n in op.roles if n not in keyword],
+            **{n: arguments[n] for n in keyword},
+        )
     except EmberError as failure:
         raise renamed(op, arguments, failure)  # noqa: B904 - it has the failure's own cause
     except (MemoryError, RecursionError):

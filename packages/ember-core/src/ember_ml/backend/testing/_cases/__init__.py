@@ -3,6 +3,7 @@
 from . import (
     _activations,
     _attention,
+    _convolution,
     _creation,
     _elementwise,
     _fourier,
@@ -21,6 +22,7 @@ from . import (
 __all__ = [
     "_activations",
     "_attention",
+    "_convolution",
     "_creation",
     "_elementwise",
     "_fourier",
