@@ -24,6 +24,7 @@ from . import (
     _linalg,
     _memory,
     _random,
+    _recurrent,
     _reduce,
     _scatter,
     _shape,
@@ -57,7 +58,8 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random
+        _activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random,
+        _recurrent,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     whole = {"sum": torch.sum, "prod": torch.prod}

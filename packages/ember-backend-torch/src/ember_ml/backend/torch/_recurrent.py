@@ -1,0 +1,282 @@
+"""Overrides: recurrent layers over a sequence.
+
+An LSTM in single precision on the CPU is one kernel of the engine's, and the other layers are
+the loops of `_sequences`. They are custom operations, so that a compiled program has one call
+in the place of thousands of nodes.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from ember_ml.backend.protocol import Native
+from torch.utils._python_dispatch import _disable_current_modes
+
+from ._sequences import GRU, LSTM, RELU, TANH, Gradients, Inputs, Outputs, nothing
+from ._state import DIFFERENTIATING, TRACING, is_functional
+
+_MODE = 2  # of an LSTM, among the engine's recurrent layers
+
+
+def _dense(a: Inputs) -> Inputs:
+    """The kernel reads memory as if arrays were dense."""
+    return Inputs(*[x.contiguous() for x in a])
+
+
+def _onednn(a: Inputs, reverse: bool, save: bool) -> tuple[Native, ...]:
+    a = _dense(a)
+    y, h, c, workspace = torch.mkldnn_rnn_layer(
+        a.x, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh, a.h, a.c, reverse, [], _MODE,
+        a.h.shape[1], 1, True, False, False, save,
+    )  # fmt: skip
+    return y, h, c, workspace
+
+
+def _recorded(a: Inputs, reverse: bool) -> tuple[Native, ...]:
+    """With the workspace for the gradient, which the kernel leaves out where there is none."""
+    with torch.enable_grad():
+        return tuple(x.detach() for x in _onednn(Inputs(*[x.detach() for x in a]), reverse, True))
+
+
+@functools.cache
+def _workspace(steps: int, batch: int, features: int, hidden: int) -> int:
+    """The size of the kernel's workspace, which only the kernel knows."""
+    with _disable_current_modes():
+        rows = 4 * hidden
+        shapes = ((steps, batch, features), (batch, hidden), (batch, hidden), (rows, features),
+                  (rows, hidden), (rows,), (rows,))  # fmt: skip
+        inputs = Inputs(*[torch.zeros(shape, device="cpu") for shape in shapes])
+        return int(_recorded(inputs, False)[3].numel())
+
+
+class _Onednn:
+    """`lstm_layer` by the engine's kernel for single precision; saved is its workspace."""
+
+    def saved(self, a: Inputs) -> tuple[tuple[int, ...], ...]:
+        return (_workspace(*a.x.shape, a.h.shape[1]),), (0,)
+
+    def forward(self, a: Inputs, reverse: bool, save: bool) -> Outputs:
+        if not save:
+            y, _, c, _ = _onednn(a, reverse, False)
+            return Outputs(y, c, y.new_empty(0, dtype=torch.uint8), nothing(y))
+        y, _, c, workspace = _recorded(a, reverse)
+        return Outputs(y, c, workspace, nothing(y))
+
+    def backward(
+        self, dy: Native, dc: Native | None, a: Inputs, b: Outputs, reverse: bool, needs_x: bool
+    ) -> Gradients:
+        a = _dense(a)
+        dx, dw, du, db, _, dh, dcell = torch.ops.aten.mkldnn_rnn_layer_backward(
+            a.x, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh, a.h, a.c, b.y,
+            b.y[0 if reverse else -1], b.c, dy.contiguous(), None,
+            None if dc is None else dc.contiguous(), reverse, _MODE, a.h.shape[1], 1, True,
+            True, False, [], False, b.first,
+        )  # fmt: skip
+        return (dx if needs_x else nothing(dx)), dh, dcell, dw, du, db, nothing(dx)
+
+
+_ONEDNN = _Onednn()
+_KINDS: dict[str, Any] = {
+    "gru": GRU, "lstm": LSTM, "relu": RELU, "tanh": TANH, "onednn": _ONEDNN,
+}  # fmt: skip
+
+
+# -- as operations of the engine's --------------------------------------------------------------
+
+
+@torch.library.custom_op("ember::recurrent", mutates_args=())
+def _recurrent(
+    kind: str,
+    x: torch.Tensor,
+    h: torch.Tensor,
+    c: torch.Tensor | None,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias_ih: torch.Tensor,
+    bias_hh: torch.Tensor,
+    reverse: bool,
+    save: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    return _KINDS[kind].forward(inputs, reverse, save)
+
+
+@_recurrent.register_fake
+def _(kind, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, reverse, save):  # type: ignore[no-untyped-def]
+    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    first, second = _KINDS[kind].saved(inputs) if save else ((0,), (0,))
+    dtype = torch.uint8 if kind == "onednn" else x.dtype
+    y = x.new_empty((*x.shape[:2], h.shape[1]))
+    cell = nothing(x) if c is None else torch.empty_like(c)
+    return y, cell, x.new_empty(first, dtype=dtype), x.new_empty(second)
+
+
+@torch.library.custom_op("ember::recurrent_backward", mutates_args=())
+def _backward(
+    kind: str,
+    dy: torch.Tensor,
+    dc: torch.Tensor | None,
+    x: torch.Tensor,
+    h: torch.Tensor,
+    c: torch.Tensor | None,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias_ih: torch.Tensor,
+    bias_hh: torch.Tensor,
+    y: torch.Tensor,
+    cell: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    reverse: bool,
+    needs_x: bool,
+) -> tuple[
+    torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor
+]:
+    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    outputs = Outputs(y, cell, first, second)
+    gradients: Gradients = _KINDS[kind].backward(dy, dc, inputs, outputs, reverse, needs_x)
+    return gradients  # type: ignore[return-value]
+
+
+@_backward.register_fake
+def _(kind, dy, dc, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, y, cell, first, second, reverse, needs_x):  # type: ignore[no-untyped-def]  # fmt: skip
+    like = [x if needs_x else nothing(x), h, nothing(x) if c is None else c, weight_ih, weight_hh,
+            bias_ih, bias_hh if kind == "gru" else nothing(x)]  # fmt: skip
+    return tuple(a.new_empty(a.shape) for a in like)
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Native, ...]) -> None:
+    kind, *arrays, reverse, _ = inputs
+    ctx.kind, ctx.reverse = kind, reverse
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*arrays, *output)
+
+
+def _gradients(ctx: Any, dy: Native | None, dc: Native | None, *_: Any) -> tuple[Any, ...]:
+    arrays = ctx.saved_tensors
+    inputs, outputs = Inputs(*arrays[:7]), Outputs(*arrays[7:])
+    if dy is None:
+        dy = torch.zeros_like(outputs.y)
+    needs_x = ctx.needs_input_grad[1]
+    dx, dh, dcell, dw, du, db, dd = _backward(
+        ctx.kind, dy, dc, *inputs, *outputs, ctx.reverse, needs_x
+    )
+    return (
+        None, dx if needs_x else None, dh, None if inputs.c is None else dcell, dw, du, db,
+        dd if dd.numel() else db, None, None,
+    )  # fmt: skip
+
+
+_recurrent.register_autograd(_gradients, setup_context=_setup)
+
+
+# -- the overrides ------------------------------------------------------------------------------
+
+
+def _check(a: Inputs, gates: int) -> None:
+    rows = gates * a.h.shape[-1]
+    fits = (
+        a.x.ndim == 3
+        and a.h.ndim == 2
+        and a.h.shape[0] == a.x.shape[1]
+        and (a.c is None or a.c.shape == a.h.shape)
+        and a.weight_ih.shape == (rows, a.x.shape[2])
+        and a.weight_hh.shape == (rows, a.h.shape[1])
+        and a.bias_ih.shape == a.bias_hh.shape == (rows,)
+    )
+    if not fits:
+        raise ValueError("the shapes do not fit")
+
+
+def _run(kind: str, a: Inputs, reverse: bool) -> Outputs:
+    save = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in a)
+    if save or TRACING.get():
+        return Outputs(*_recurrent(kind, *a, reverse, save))
+    outputs: Outputs = _KINDS[kind].forward(a, reverse, False)
+    return outputs
+
+
+def _is_plain(a: Inputs) -> bool:
+    """Whether neither `vmap` nor a second derivative asks for single steps."""
+    return DIFFERENTIATING.get() < 2 and not is_functional() and 0 not in a.x.shape[:2]
+
+
+def _stepped(a: Inputs, cell: Any, reverse: bool) -> tuple[Native, Any]:
+    """The states, and the last one with all its parts, by the engine's cells."""
+    state = a.h if a.c is None else (a.h, a.c)
+    found = []
+    for x in reversed(a.x.unbind(0)) if reverse else a.x.unbind(0):
+        state = cell(x, state, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh)
+        found.append(state if a.c is None else state[0])
+    return torch.stack(found[::-1] if reverse else found), state
+
+
+def rnn_layer(
+    x: Native,
+    h: Native,
+    weight_ih: Native,
+    weight_hh: Native,
+    bias_ih: Native,
+    bias_hh: Native,
+    /,
+    *,
+    nonlinearity: str = "tanh",
+    reverse: bool = False,
+) -> tuple[Native, Native]:
+    a = Inputs(x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+    _check(a, 1)
+    cell = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}[nonlinearity]
+    if not _is_plain(a):
+        return _stepped(a, cell, reverse)
+    y = _run(nonlinearity, a, reverse).y
+    return y, y[0 if reverse else -1]
+
+
+def gru_layer(
+    x: Native,
+    h: Native,
+    weight_ih: Native,
+    weight_hh: Native,
+    bias_ih: Native,
+    bias_hh: Native,
+    /,
+    *,
+    reverse: bool = False,
+) -> tuple[Native, Native]:
+    a = Inputs(x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+    _check(a, 3)
+    if not _is_plain(a):
+        return _stepped(a, torch.gru_cell, reverse)
+    y = _run("gru", a, reverse).y
+    return y, y[0 if reverse else -1]
+
+
+def lstm_layer(
+    x: Native,
+    h: Native,
+    c: Native,
+    weight_ih: Native,
+    weight_hh: Native,
+    bias_ih: Native,
+    bias_hh: Native,
+    /,
+    *,
+    reverse: bool = False,
+) -> tuple[Native, Native, Native]:
+    a = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    _check(a, 4)
+    if not _is_plain(a):
+        y, state = _stepped(a, torch.lstm_cell, reverse)
+        return y, *state
+    whole = x.dtype is torch.float32 and x.device.type == "cpu" and _has_onednn()
+    if whole and not TRACING.get():
+        y, h, c, _ = _onednn(a, reverse, torch.is_grad_enabled())
+        return y, h, c
+    outputs = _run("onednn" if whole else "lstm", a, reverse)
+    return outputs.y, outputs.y[0 if reverse else -1], outputs.c
+
+
+def _has_onednn() -> bool:
+    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled  # type: ignore[attr-defined]
