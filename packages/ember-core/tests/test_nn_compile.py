@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ember_ml import nn
-from ember_ml.backend.errors import ArgumentError
-from ember_ml.backend.registry import current_backend
+from ember_ml.backend.errors import ArgumentError, UnsupportedError
+from ember_ml.backend.registry import current_backend, get_backend
 from ember_ml.nn import tensor as et
 
 from ._models import Counting, Quadratic
@@ -142,3 +142,95 @@ def test_compile_refuses_what_it_cannot_fix():
         return
     with pytest.raises(ArgumentError, match="returns tensors, not float"):
         nn.compile(lambda x: (x, 3.0))(et.ones(1))
+
+
+# -- random numbers, Modules that are not arguments, and reports of traces --------------------------
+
+
+def test_random_numbers_are_new_at_each_call_and_the_same_as_without():
+    def function(x):
+        return x + et.random.uniform((2,)) + et.random.normal((2,))
+
+    et.random.seed(1)
+    expected = [function(et.zeros(2)).numpy() for _ in range(4)]
+    et.random.seed(1)
+    compiled = nn.compile(function)
+    found = [compiled(et.zeros(2)).numpy() for _ in range(3)]
+    found.append(function(et.zeros(2)).numpy())  # the generator has moved on as far
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    et.random.seed(1)  # another default generator, the same program
+    np.testing.assert_allclose(compiled(et.zeros(2)).numpy(), expected[0], rtol=1e-5)
+
+
+def test_generators_of_ones_own():
+    first, second = et.random.Generator(1), et.random.Generator(2)
+    compiled = nn.compile(lambda x: x + first.uniform() + second.uniform())
+    found = [compiled(et.zeros(())).item() for _ in range(3)]
+    first, second = et.random.Generator(1), et.random.Generator(2)
+    expected = [(first.uniform() + second.uniform()).item() for _ in range(3)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_generator_made_inside_gives_the_same_numbers_each_time():
+    def function(x):
+        return x + et.random.Generator(5).fold_in(1).uniform((2,))
+
+    compiled = nn.compile(function)
+    for _ in range(2):
+        np.testing.assert_allclose(
+            compiled(et.zeros(2)).numpy(), function(et.zeros(2)).numpy(), rtol=1e-6
+        )
+
+
+def test_a_compiled_function_within_another():
+    inner = nn.compile(lambda x: x + et.random.uniform())
+    outer = nn.compile(lambda x: inner(x) + inner(x) + et.random.uniform())
+    et.random.seed(4)
+    found = [outer(et.zeros(())).item() for _ in range(2)]
+    et.random.seed(4)
+    expected = [sum(et.random.uniform().item() for _ in range(3)) for _ in range(2)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_generators_that_cannot_be_inputs():
+    native = et.random.Generator(0, engine="native")
+    with pytest.raises(UnsupportedError, match="a portable one"):
+        nn.compile(lambda x: x + native.uniform())(et.zeros(()))
+    generator = et.random.Generator(0)
+    with pytest.raises(UnsupportedError, match="do it outside"):
+        nn.compile(lambda x: x + generator.split(2)[0].uniform())(et.zeros(()))
+
+
+def test_a_module_in_the_closure_is_an_input():
+    model = nn.Linear(2, 1)
+    compiled = nn.compile(lambda x: model(x))
+    x = et.ones((1, 2))
+    compiled(x)
+    model.load_state_dict({"weight": [[1.0, 2.0]], "bias": [0.5]})
+    assert compiled(x).tolist() == [[3.5]]
+
+
+def test_reports(backend):
+    lines = []
+    compiled = nn.compile(lambda x, n: x * n, report=lines.append)
+    for shape, number in [((2,), 1.0), ((2,), 1.0), ((3,), 1.0), ((3,), 2.0)]:
+        compiled(et.ones(shape), number)
+    if "compile" not in get_backend(backend).capabilities:
+        assert not lines
+        return
+    assert [line.partition("trace ")[2] for line in lines] == [
+        f"1 (backend: {backend}, argument 0: float32 (2,), argument 1: 1.0)",
+        "2 (argument 0: float32 (3,), not float32 (2,))",
+        "3 (argument 1: 2.0, not 1.0)",
+    ]
+
+
+@pytest.mark.parametrize("ask", [
+    lambda x: x if x.sum() > 0 else -x, lambda x: x * x.sum().item(), lambda x: x[x > 0],
+], ids=["branch", "item", "mask"])  # fmt: skip
+def test_values_that_are_not_known(backend, ask):
+    if "compile" not in get_backend(backend).capabilities:
+        assert nn.compile(ask)(et.ones(2)).tolist() == ask(et.ones(2)).tolist()
+        return
+    with pytest.raises(UnsupportedError, match="traced without values.*use et.where"):
+        nn.compile(ask)(et.ones(2))

@@ -395,3 +395,34 @@ def test_a_run_goes_on_from_files(backend, compile, tmp_path):
 def batches_of(backend, count):
     with et.use_backend(backend):
         yield from batches(count)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_random_numbers_of_a_step_are_those_of_its_generator(compile):
+    def loss_fn(model, x):
+        return ((model(x) + et.random.uniform((3, 1))) ** 2).mean()
+
+    def losses(compile):
+        et.random.seed(2)
+        model = nn.Linear(2, 1)
+        step = nn.train_step(model, loss_fn, nn.optimizers.SGD(learning_rate=0.1), compile=compile)
+        return [step(et.ones((3, 2))).item() for _ in range(3)], et.random.uniform().item()
+
+    found, after = losses(compile)
+    expected, following = losses(False)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert after == following
+
+
+def test_another_model_in_the_loss(backend):
+    teacher, student = nn.Linear(2, 1), nn.Linear(2, 1)
+    step = nn.train_step(
+        student,
+        lambda m, x: ((m(x) - teacher(x)) ** 2).sum(),
+        nn.optimizers.SGD(learning_rate=0.0),
+        compile=True,
+    )
+    x = et.ones((1, 2))
+    step(x)
+    teacher.load_state_dict({"weight": [[1.0, 2.0]], "bias": [0.5]})
+    np.testing.assert_allclose(step(x).item(), (student(x).item() - 3.5) ** 2, rtol=1e-5)

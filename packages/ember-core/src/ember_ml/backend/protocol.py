@@ -240,6 +240,13 @@ class Backend:
         """
         return function
 
+    def checkpoint(self, function: Callable[..., list[Native]], /) -> Callable[..., list[Native]]:
+        """``function(*arrays)``, which gives a list, computed again for its gradient.
+
+        To keep what it computes instead is right too.
+        """
+        return function
+
     def lacks(self, capability: str, hint: str = "") -> UnsupportedError:
         """The error that says what is missing and what could be done instead."""
         what = CAPABILITIES.get(capability, capability)

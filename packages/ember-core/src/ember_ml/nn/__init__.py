@@ -97,7 +97,7 @@ from .tensor._activations import (
 )
 from .tensor._functions import gelu, leaky_relu, relu, sigmoid, silu, softplus
 from .training import TrainStep, train_step
-from .transforms import compile, grad, value_and_grad, vmap
+from .transforms import checkpoint, compile, grad, jvp, value_and_grad, vjp, vmap
 
 __all__ = [
     "CELU",
@@ -157,6 +157,7 @@ __all__ = [
     "alpha_dropout",
     "attention",
     "celu",
+    "checkpoint",
     "compile",
     "dropout",
     "elu",
@@ -168,6 +169,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "initializers",
+    "jvp",
     "layers",
     "leaky_relu",
     "load",
@@ -199,5 +201,6 @@ __all__ = [
     "transforms",
     "use_backend",
     "value_and_grad",
+    "vjp",
     "vmap",
 ]

@@ -14,6 +14,7 @@ from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
 
 from . import _trees
+from ._captured import Captured
 
 __all__ = ["grad", "value_and_grad"]
 
@@ -59,12 +60,13 @@ def value_and_grad(
     >>> value.item(), gradient.tolist()
     (5.0, [2.0, 4.0])
     """
-    behind = _trees.module_behind(function)
+    captured = Captured(function)
 
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs(args, argnums)
         rest = [x for i, x in enumerate(args) if i not in inputs.targets]
+        behind = captured()
         leaves = [leaf for x in (*rest, *kwargs.values()) for leaf in _trees.Leaves(x).values]
         parameters, places = inputs.places, inputs.buffers
         others = [*_trees.modules_of(leaves), *behind]

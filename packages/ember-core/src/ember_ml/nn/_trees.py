@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -22,7 +22,6 @@ __all__ = [
     "in_gradient",
     "held_in",
     "lift",
-    "module_behind",
     "modules_of",
     "replaced",
     "static_key",
@@ -74,11 +73,6 @@ class Leaves:
 def modules_of(leaves: Sequence[Any]) -> list[Module]:
     """The Modules among ``leaves``."""
     return [leaf for leaf in leaves if isinstance(leaf, Module)]
-
-
-def module_behind(function: Callable[..., Any]) -> list[Module]:
-    """The Module that ``function`` is, or is a method of, if any."""
-    return modules_of([function, getattr(function, "__self__", None)])
 
 
 def tensors_of(leaves: Sequence[Any]) -> list[EmberTensor]:

@@ -13,6 +13,7 @@ from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import wrap_native
 
 from . import _trees
+from ._captured import Captured
 
 __all__ = ["vmap"]
 
@@ -43,6 +44,7 @@ def vmap(
     >>> nn.vmap(lambda x, y: x @ y, in_axes=(0, None))(et.ones((3, 2)), et.ones(2)).tolist()
     [2.0, 2.0, 2.0]
     """
+    captured = Captured(function)
 
     @functools.wraps(function, updated=())
     def run(*args: Any) -> Any:
@@ -51,7 +53,7 @@ def vmap(
             raise ArgumentError(f"vmap: {len(each)} in_axes for {len(args)} arguments")
         parts = [_trees.Leaves(argument) for argument in args]
         values = [leaf for part in parts for leaf in part.values]
-        modules = [*_trees.modules_of(values), *_trees.module_behind(function)]
+        modules = [*_trees.modules_of(values), *captured()]
         tensors = [leaf for leaf in values if isinstance(leaf, EmberTensor)]
         axes = [
             axis

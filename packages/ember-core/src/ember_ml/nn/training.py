@@ -17,6 +17,8 @@ from ember_ml.nn.tensor._streams import Streams
 from ember_ml.nn.transforms import value_and_grad
 
 from . import _trees
+from ._captured import Captured
+from ._report import Report, Reporter
 
 __all__ = ["TrainStep", "train_step"]
 
@@ -27,6 +29,7 @@ def train_step(
     optimizer: Optimizer,
     *,
     compile: bool = False,
+    report: Report | None = None,
 ) -> TrainStep:
     """A function of a batch that takes one step of training and gives the loss.
 
@@ -35,6 +38,7 @@ def train_step(
         compile: whether the step is one program of the engine, where it has a compiler. The
             numbers are the same to rounding; the first call with a form of batch takes longer.
             What `nn.compile` says of arguments holds for the batch.
+        report: see `nn.compile`.
 
     >>> from ember_ml import nn
     >>> from ember_ml.nn import tensor as et
@@ -48,7 +52,7 @@ def train_step(
     >>> (step(x, y) < first).item()
     True
     """
-    return TrainStep(model, loss_fn, optimizer, compile=compile)
+    return TrainStep(model, loss_fn, optimizer, compile=compile, report=report)
 
 
 class TrainStep:
@@ -61,6 +65,7 @@ class TrainStep:
         optimizer: Optimizer,
         *,
         compile: bool,
+        report: Report | None = None,
     ) -> None:
         self.model = model
         self.loss_fn = loss_fn
@@ -69,6 +74,8 @@ class TrainStep:
         self._gradients = value_and_grad(loss_fn)
         self._programs: dict[Hashable, _Program] = {}
         self._ready: _Ready | None = None
+        self._captured = Captured(loss_fn)
+        self._reporter = Reporter(loss_fn, report)
 
     def __call__(self, *batch: Any) -> EmberTensor:
         """Take a step on ``batch``; gives the loss before it."""
@@ -85,9 +92,10 @@ class TrainStep:
 
     def _compiled(self, batch: tuple[Any, ...]) -> EmberTensor:
         ready = self._ready
-        if ready is not None and ready.fits(batch, self.optimizer):
+        captured = [module for module in self._captured() if module is not self.model]
+        if ready is not None and ready.fits(batch, captured, self.optimizer):
             return ready.program(ready.parameters, ready.others, list(batch))
-        leaves = _trees.Leaves((self.model, *batch))
+        leaves = _trees.Leaves(([self.model, *captured], *batch))
         backend = _trees.backend_of(_trees.tensors_of(leaves.values), "train_step")
         _trees.lift(leaves, backend)
         key = (
@@ -97,10 +105,11 @@ class TrainStep:
         )
         program = self._programs.get(key)
         if program is None:
+            self._reporter.trace((self.model, *batch), {}, backend)
             program = self._programs[key] = _Program(self, leaves, backend)
         parameters, others = program.tensors()
         if all(isinstance(x, EmberTensor) for x in batch):
-            self._ready = _Ready(program, parameters, others, batch, self.optimizer)
+            self._ready = _Ready(program, parameters, others, batch, captured, self.optimizer)
         return program(parameters, others, [x for x in leaves.values if isinstance(x, EmberTensor)])
 
 
@@ -116,19 +125,22 @@ class _Ready:
         parameters: dict[str, EmberTensor],
         others: list[EmberTensor],
         batch: tuple[EmberTensor, ...],
+        captured: list[Module],
         optimizer: Optimizer,
     ) -> None:
         self.program = program
         self.parameters = parameters
         self.others = others
         self.structure = structure()
+        self.captured = captured
         self.batch = [(x._backend, x._tensor.shape) for x in batch]
         self.optimizer = optimizer, optimizer.fixed()
 
-    def fits(self, batch: tuple[Any, ...], optimizer: Optimizer) -> bool:
+    def fits(self, batch: tuple[Any, ...], captured: list[Module], optimizer: Optimizer) -> bool:
         """Whether a step on ``batch`` can use the program."""
         return (
             self.structure is structure()
+            and captured == self.captured
             and not _trees.in_gradient()
             and (optimizer, optimizer.fixed()) == self.optimizer
             and len(batch) == len(self.batch)
@@ -143,27 +155,26 @@ class _Program:
     """The compiled step for one form of batches.
 
     Its inputs are, in this order: trainable parameters, what the optimizer keeps for them (all of
-    these are replaced by the outputs in the same places), the model's other tensors, the batch,
+    these are replaced by the outputs in the same places), the other tensors of the modules, the batch,
     the optimizer's numbers in each of the parameters' dtypes, and the states of random streams.
     """
 
     def __init__(self, step: TrainStep, leaves: _trees.Leaves, backend: Backend) -> None:
         self.step = step
         self.outline = leaves.outline()
+        self.modules = _trees.modules_of(leaves.values)
         self.backend = backend
         parameters = _trees.trainable(slots(step.model, "_parameters"))
         self.bounds: list[Bound] = list(dict.fromkeys(x._backend for x in parameters.values()))
         count = len(parameters) * (1 + len(step.optimizer.slots))
-        self.program = Streams(
-            backend, lambda: backend.compile(self._flat, donate=range(count))
-        )
+        self.program = Streams(backend, lambda: backend.compile(self._flat, donate=range(count)))
         self.written: list[int] = []
 
     def tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
         """The trainable parameters, and the other tensors of the model."""
         parameters = _trees.trainable(slots(self.step.model, "_parameters"))
         known = {id(tensor) for tensor in parameters.values()}
-        others = [x for x in _trees.tensors_of([self.step.model]) if id(x) not in known]
+        others = [x for x in _trees.tensors_of(self.modules) if id(x) not in known]
         return parameters, others
 
     def __call__(
@@ -183,7 +194,7 @@ class _Program:
             tensor._tensor = native
         loss, *written = outputs[len(state) :]
         if self.written:
-            _trees.Buffers.of([self.step.model]).write(self.written, written, backend)
+            _trees.Buffers.of(self.modules).write(self.written, written, backend)
         return wrap_native(loss, backend)
 
     def _numbers(self, state: list[EmberTensor]) -> list[Native]:
@@ -208,10 +219,10 @@ class _Program:
         present |= {id(tensor): next(source) for tensor in others}
         _, *batch = self.outline.filled(source)
         numbers = {bound: tuple(next(source) for _ in optimizer.numbers()) for bound in self.bounds}
-        places = slots(model, "_parameters", "_buffers")
+        places = [place for m in self.modules for place in slots(m, "_parameters", "_buffers")]
         with _trees.replaced(places, present), use_backend(self.backend.name):
             # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers.of([model])
+            buffers = _trees.Buffers.of(self.modules)
             try:
                 with self.program.drawn(states):
                     loss, gradients = self.step._gradients(model, *batch)

@@ -206,6 +206,14 @@ class MLXBackend(Backend):
         return run
 
 
+    def checkpoint(self, function: Callable[..., list[Native]], /) -> Callable[..., list[Native]]:
+        def run(*arrays: Native) -> list[Native]:
+            enter()
+            return list(mx.checkpoint(function)(*arrays))
+
+        return run
+
+
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
     """Say in Ember's words what MLX has no transform of."""

@@ -72,8 +72,9 @@ def evaluate(*arrays: Any) -> None:
         if not _is_traced(error):
             raise
         raise UnsupportedError(
-            "the elements of a tensor are not known inside compile and vmap on MLX, and the shape "
-            "or value asked for depends on them; do this part outside"
+            "a compiled or mapped function is traced without values on MLX, and what is asked for "
+            "(item(), bool, `if x > 0`, a boolean mask) depends on them: use et.where or et.cond "
+            "in the place of `if`, or do this part outside"
         ) from error
     except RuntimeError as error:
         if "There is no Stream" not in str(error):

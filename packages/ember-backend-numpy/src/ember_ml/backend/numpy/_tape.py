@@ -25,11 +25,13 @@ __all__ = [
     "backward",
     "constant",
     "is_view",
+    "numbered",
     "plain",
     "primitive",
     "primitive_keeping",
     "primitive_many",
     "root",
+    "step",
 ]
 
 
@@ -71,7 +73,8 @@ def plain(x: Any) -> Any:
     return x
 
 
-def _node(parents: Sequence[Any], vjp: Callable[[Any], Sequence[Any]]) -> Any:
+def step(parents: Sequence[Any], vjp: Callable[[Any], Sequence[Any]]) -> Any:
+    """A step of the tape: the gradient of its value to those of its parents."""
     node = VJPNode.__new__(VJPNode)
     node.parents = parents
     node.vjp = vjp
@@ -124,7 +127,7 @@ def _step(function: Callable[..., Any], maker: Callable[..., Any]) -> Any:
                 numbers.append(i)
         # what is in a box of the lowest level is an array
         answer = traced(*values, **options) if trace else function(*values, **options)
-        return Traced(answer, trace, _node(parents, maker(numbers, answer, values, options)))
+        return Traced(answer, trace, step(parents, maker(numbers, answer, values, options)))
 
     traced = quiet(traced)
     return traced
@@ -146,14 +149,15 @@ def primitive_keeping(forward: Callable[..., Any], backward: Callable[..., Any])
         if not numbers:
             return answer
         parents = [arguments[i]._node for i in numbers]
-        node = _node(parents, lambda g: backward(numbers, g, answer, kept, values, **options))
+        node = step(parents, lambda g: backward(numbers, g, answer, kept, values, **options))
         return Traced(answer, arguments[numbers[0]]._trace, node)
 
     traced = quiet(traced)
     return traced
 
 
-def _number(i: int) -> Callable[[Any], Sequence[Any]]:
+def numbered(i: int) -> Callable[[Any], Sequence[Any]]:
+    """The gradient of one of several results, by its number."""
     return lambda g: [{i: g}]
 
 
@@ -171,8 +175,8 @@ def primitive_many(function: Callable[..., Any], product: Callable[..., Any]) ->
         answers = traced(x._value, **options)
         vjp = product(answers, x._value, **options)
         numbers = range(len(answers))
-        whole = _node([x._node], lambda g: [vjp(*[g.get(i) for i in numbers])])
-        nodes = [_node([whole], _number(i)) for i in numbers]
+        whole = step([x._node], lambda g: [vjp(*[g.get(i) for i in numbers])])
+        nodes = [step([whole], numbered(i)) for i in numbers]
         return tuple(
             Traced(answer, x._trace, node) for answer, node in zip(answers, nodes, strict=True)
         )
@@ -203,7 +207,7 @@ def backward(g: Any, end: Any, roots: Sequence[Any]) -> dict[Any, Any]:
 
 def root() -> Any:
     """The node of an input."""
-    return _node((), lambda g: ())
+    return step((), lambda g: ())
 
 
 # -- parts of an array ------------------------------------------------------------------------------

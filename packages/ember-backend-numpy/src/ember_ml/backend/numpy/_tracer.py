@@ -34,6 +34,7 @@ from . import (
     _shape,
 )
 from ._quiet import quiet_module, remade
+from ._recompute import recomputed
 from ._tape import Traced, adopted, backward, constant, plain, primitive, primitive_keeping, root
 from ._vjps import VJPS
 
@@ -139,6 +140,9 @@ class Tracer(Backend):
 
     def value_and_grad(self, function, /):
         return differentiate(function, self.plain.tracer(self))
+
+    def checkpoint(self, function, /):
+        return recomputed(function, self.level)
 
     def vmap(self, function, /, *, in_axes, out_axes):
         return self.plain.vmap(

@@ -170,3 +170,5 @@ class TorchBackend(Backend):
         from ._compile import Program
 
         return Program(function, donate)
+
+    checkpoint = staticmethod(_transforms.checkpoint)

@@ -10,7 +10,7 @@ from ember_ml.backend.protocol import Backend, Native
 
 from ._state import DIFFERENTIATING, is_functional
 
-__all__ = ["value_and_grad", "vmap"]
+__all__ = ["checkpoint", "value_and_grad", "vmap"]
 
 Differentiable = Callable[[list[Native], Backend], tuple[Native, Any]]
 
@@ -63,6 +63,23 @@ def _functional(
     )
     gradients, (value, extra) = transformed(*arrays)
     return value, list(gradients), extra
+
+
+def checkpoint(function: Callable[..., list[Native]]) -> Callable[..., list[Native]]:
+    """`Backend.checkpoint` by PyTorch's own."""
+    from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+
+    def run(*arrays: Native) -> list[Native]:
+        if is_functional() or not DIFFERENTIATING.get():
+            return function(*arrays)
+        # It would leave the second time by an exception.
+        with set_checkpoint_early_stop(False):
+            found: list[Native] = checkpoint(
+                function, *arrays, use_reentrant=False, preserve_rng_state=False
+            )
+            return found
+
+    return run
 
 
 def vmap(
