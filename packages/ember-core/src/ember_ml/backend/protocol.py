@@ -201,6 +201,23 @@ class Backend:
         """Standard normal floating-point numbers."""
         raise NotImplementedError
 
+    def generator_state(self, state: Any, /) -> str:
+        """Where a generator is that `native_generator` made, as a text for checkpoints."""
+        raise self.lacks("way to save its generator", "leave out engine='native'")
+
+    def restored_generator(self, text: str, /) -> Any:
+        """The generator that `generator_state` gave ``text`` of."""
+        raise self.lacks("way to save its generator", "leave out engine='native'")
+
+    # -- files ----------------------------------------------------------------------------
+
+    def read_file(self, path: str, /) -> Mapping[str, Native]:
+        """The arrays by name of a file in the engine's own format, on the CPU.
+
+        Nothing in the file may be run: raise CheckpointError at whatever is not data.
+        """
+        raise self.lacks("files of its own", "use safetensors")
+
     # -- transforms, over flat lists of native arrays -------------------------------------
 
     def value_and_grad(

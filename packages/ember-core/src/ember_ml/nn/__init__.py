@@ -75,7 +75,15 @@ from .layers import (
 )
 from .layers._dropout import alpha_dropout, dropout
 from .modules import Module, ModuleDict, ModuleList, Parameter, Sequential
-from .serialization import load, load_file, save
+from .serialization import (
+    Checkpoint,
+    latest_checkpoint,
+    load,
+    load_checkpoint,
+    load_file,
+    save,
+    save_checkpoint,
+)
 from .tensor import log_softmax, softmax, stop_gradient, tanh
 from .tensor._activations import (
     celu,
@@ -120,6 +128,7 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Checkpoint",
     "Flatten",
     "GRUCell",
     "Hardshrink",
@@ -170,9 +179,11 @@ __all__ = [
     "hardtanh",
     "initializers",
     "jvp",
+    "latest_checkpoint",
     "layers",
     "leaky_relu",
     "load",
+    "load_checkpoint",
     "load_file",
     "log_softmax",
     "logsigmoid",
@@ -184,6 +195,7 @@ __all__ = [
     "relu",
     "relu6",
     "save",
+    "save_checkpoint",
     "selu",
     "set_backend",
     "sigmoid",

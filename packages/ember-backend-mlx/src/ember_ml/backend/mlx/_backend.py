@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -154,6 +155,14 @@ class MLXBackend(Backend):
 
     def native_generator(self, seed: int, device: str | None, /) -> _random.State:
         return _random.State(seed)
+
+    def generator_state(self, state: _random.State, /) -> str:
+        return json.dumps(self.to_python(state.key))
+
+    def restored_generator(self, text: str, /) -> _random.State:
+        state = _random.State(0)
+        state.key = mx.array(json.loads(text), mx.uint32)
+        return state
 
     # -- transforms -----------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,14 @@ class NumpyBackend(Backend):
     def _floats(draw, shape, dtype):
         direct = dtype in (np.float32, np.float64)
         return np.asarray(draw(shape, dtype) if direct else draw(shape, np.float32).astype(dtype))
+
+    def generator_state(self, state, /):
+        return json.dumps(state.bit_generator.state, default=np.ndarray.tolist)
+
+    def restored_generator(self, text, /):
+        bits = np.random.Philox()
+        bits.state = json.loads(text)
+        return np.random.Generator(bits)
 
     # -- transforms -----------------------------------------------------------------------
 

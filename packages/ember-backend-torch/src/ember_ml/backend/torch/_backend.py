@@ -18,6 +18,7 @@ from . import (
     _convolution,
     _creation,
     _elementwise,
+    _files,
     _fused,
     _index,
     _integers,
@@ -146,6 +147,16 @@ class TorchBackend(Backend):
         self, state: Any, shape: tuple[int, ...], /, *, dtype: Any, device: str | None
     ) -> Native:
         return torch.randn(shape, generator=state.on(device), dtype=dtype, device=device)
+
+    def generator_state(self, state: Any, /) -> str:
+        return _random.saved(state)
+
+    def restored_generator(self, text: str, /) -> Any:
+        return _random.restored(text)
+
+    # -- files ----------------------------------------------------------------------------
+
+    read_file = staticmethod(_files.read_file)
 
     # -- transforms -----------------------------------------------------------------------
 

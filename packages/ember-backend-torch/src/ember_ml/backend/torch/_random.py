@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from ember_ml.backend.protocol import Native
 
 from ._state import TRACING
 
-__all__ = ["Streams", "random_words"]
+__all__ = ["Streams", "random_words", "restored", "saved"]
 
 
 class Streams:
@@ -25,6 +26,19 @@ class Streams:
         if place not in self.generators:
             self.generators[place] = torch.Generator(place).manual_seed(self.seed)
         return self.generators[place]
+
+
+def saved(streams: Streams) -> str:
+    states = {str(d): bytes(g.get_state().tolist()).hex() for d, g in streams.generators.items()}
+    return json.dumps({"seed": streams.seed, "states": states})
+
+
+def restored(text: str) -> Streams:
+    content = json.loads(text)
+    streams = Streams(content["seed"])
+    for device, state in content["states"].items():
+        streams.on(device).set_state(torch.tensor(list(bytes.fromhex(state)), dtype=torch.uint8))
+    return streams
 
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = [
     "TABLES",
     "Slot",
+    "assign",
     "distinct",
+    "fitted",
     "load_state_dict",
     "replace",
     "restructured",
@@ -134,6 +136,23 @@ def state_dict(module: Module) -> dict[str, EmberTensor]:
 
 def load_state_dict(module: Module, state: Mapping[str, TensorLike], *, strict: bool) -> None:
     """See `Module.load_state_dict`: everything is made before anything is changed."""
+    assign(fitted(module, state, strict=strict))
+
+
+def assign(values: Iterable[tuple[EmberTensor, EmberTensor]]) -> None:
+    """Give each first tensor the value of the second."""
+    for target, value in values:
+        target._tensor, target._backend = value._tensor, value._backend
+
+
+def fitted(
+    module: Module, state: Mapping[str, TensorLike], *, strict: bool
+) -> list[tuple[EmberTensor, EmberTensor]]:
+    """The tensors of ``module`` with what ``state`` has for them, for `assign`.
+
+    Raises:
+        CheckpointError: it does not fit; the message lists all faults.
+    """
     own = state_dict(module)
     given = {id(own[name]) for name in own if name in state}
     missing = [name for name, tensor in own.items() if id(tensor) not in given]
@@ -159,8 +178,7 @@ def load_state_dict(module: Module, state: Mapping[str, TensorLike], *, strict: 
         raise CheckpointError(
             f"the state does not fit {type(module).__name__}:\n  " + "\n  ".join(faults)
         )
-    for target, value in values:
-        target._tensor, target._backend = value._tensor, value._backend
+    return values
 
 
 def _like(value: TensorLike, target: EmberTensor) -> EmberTensor:
@@ -180,8 +198,7 @@ def replace(module: Module, change: Callable[[EmberTensor], EmberTensor]) -> Non
     """Give every parameter and buffer the value ``change`` makes of it, all or none."""
     restructured()
     tensors = list(distinct(module, "_parameters", "_buffers").values())
-    for tensor, fresh in zip(tensors, [change(tensor) for tensor in tensors], strict=True):
-        tensor._tensor, tensor._backend = fresh._tensor, fresh._backend
+    assign(zip(tensors, [change(tensor) for tensor in tensors], strict=True))
 
 
 def moved(x: EmberTensor, device: str | None, dtype: DTypeLike | None) -> EmberTensor:

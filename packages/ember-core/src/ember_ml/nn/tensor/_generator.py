@@ -6,12 +6,18 @@ import itertools
 import math
 import operator
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from ember_ml.backend.dtypes import DType, DTypeLike, float32, int64, uint32
-from ember_ml.backend.errors import DTypeError, InvalidValueError, ShapeError, UnsupportedError
-from ember_ml.backend.registry import current_backend, use_backend
+from ember_ml.backend.errors import (
+    CheckpointError,
+    DTypeError,
+    InvalidValueError,
+    ShapeError,
+    UnsupportedError,
+)
+from ember_ml.backend.registry import current_backend, get_backend, use_backend
 
 from ._careful import as_dtype, bound_for, wrap_native
 from ._core import Device, EmberTensor, Shape, TensorLike
@@ -71,6 +77,55 @@ class Generator:
 
     def __repr__(self) -> str:
         return f"Generator(seed={self.seed}, position={self._position}, engine={self.engine!r})"
+
+    # -- checkpoints ----------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seed, and place in the stream, for `nn.save_checkpoint`: numbers and texts.
+
+        Raises:
+            UnsupportedError: the engine, whose own generator this is, does not tell its place.
+        """
+        state = {"engine": self.engine, "seed": self.seed, "position": self._position}
+        return state | {
+            f"native {name}": get_backend(name).generator_state(native)
+            for name, native in self._native.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        """Go on from where the generator was that `state_dict` was asked of.
+
+        Raises:
+            CheckpointError: it is no state of a generator, or of one of the other kind of engine;
+                nothing has been changed.
+
+        >>> from ember_ml.nn import tensor as et
+        >>> one, other = et.random.Generator(3), et.random.Generator(4)
+        >>> _ = one.bits((5,))
+        >>> other.load_state_dict(one.state_dict())
+        >>> (other.bits((4,)) == one.bits((4,))).tolist()
+        [True, True, True, True]
+        """
+        missing = [name for name in ("engine", "seed", "position") if name not in state]
+        if missing:
+            raise CheckpointError(f"no state of a generator: {', '.join(missing)} missing")
+        if state["engine"] != self.engine:
+            raise CheckpointError(
+                f"the state is of a generator with engine={state['engine']!r}, not {self.engine!r}"
+            )
+        seed, position = state["seed"], state["position"]
+        for name, value in {"seed": seed, "position": position}.items():
+            if type(value) is not int or not 0 <= value < 2**64:
+                raise CheckpointError(f"{name}={value!r} is no integer in [0, 2**64)")
+        natives = {
+            name.removeprefix("native "): text
+            for name, text in state.items()
+            if name.startswith("native ")
+        }
+        self._native = {
+            name: get_backend(name).restored_generator(text) for name, text in natives.items()
+        }
+        self._key, self._position = (seed & 0xFFFFFFFF, seed >> 32), position
 
     # -- other streams --------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
-"""Saving and loading in the safetensors format: nothing that is loaded is ever unpickled."""
+"""Safetensors files: written whole or not at all, and read without unpickling."""
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,11 +18,10 @@ from ember_ml.backend.dtypes import DTYPES, bfloat16, float32
 from ember_ml.backend.errors import ArgumentError, CheckpointError
 from ember_ml.backend.protocol import Backend
 from ember_ml.backend.registry import current_backend
-from ember_ml.nn.modules import Module
-from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
+from ember_ml.nn.tensor import EmberTensor
 from ember_ml.nn.tensor._careful import bound_for, wrap_native
 
-__all__ = ["load", "load_file", "save"]
+__all__ = ["metadata_of", "read", "write"]
 
 #: safetensors' names of dtypes.
 _NAMES = {
@@ -31,32 +32,10 @@ _NAMES = {
 _CODES = {name: code for code, name in _NAMES.items()}
 
 
-def save(
-    target: Module | Mapping[str, TensorLike],
-    path: str | os.PathLike[str],
-    *,
-    metadata: Mapping[str, str] | None = None,
+def write(
+    tensors: Mapping[str, EmberTensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
 ) -> None:
-    """Write a module's state dict, or tensors by name, to a safetensors file.
-
-    The file appears whole or not at all: it is written beside its place and moved there.
-
-    Args:
-        metadata: texts by name, which the file carries along.
-
-    Raises:
-        CheckpointError: a dtype that the format has not.
-        ArgumentError: a name or a text of ``metadata`` that is no string.
-
-    >>> import tempfile, os
-    >>> from ember_ml import nn
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
-    >>> model = nn.Linear(2, 1)
-    >>> nn.save(model, path)
-    >>> nn.load(model, path)
-    """
-    state = target.state_dict() if isinstance(target, Module) else target
-    tensors = {name: asarray(value) for name, value in state.items()}
+    """Write ``tensors`` and texts to the file ``path``, which appears whole or not at all."""
     # Wide elements first, so that all are aligned, as the format's own library has them.
     order = sorted(tensors, key=lambda name: -tensors[name].itemsize)
     header = _header(tensors, order, metadata)
@@ -69,9 +48,9 @@ def save(
 
 
 def _header(
-    tensors: Mapping[str, EmberTensor], order: list[str], metadata: Mapping[str, str] | None
+    tensors: Mapping[str, EmberTensor], order: list[str], metadata: Mapping[str, str]
 ) -> bytes:
-    texts = dict(metadata or {})
+    texts = dict(metadata)
     for text in (*order, *texts, *texts.values()):
         if not isinstance(text, str):
             raise ArgumentError(f"names and metadata of a safetensors file are str, not {text!r}")
@@ -96,6 +75,10 @@ def _header(
     return header + b" " * (-len(header) % 8)
 
 
+#: Seconds after which a temporary file that nobody has written to is a leftover.
+_ABANDONED = 3600.0
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of ``path`` when all went well."""
@@ -106,16 +89,37 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            # The user knows this name, and not that of the temporary file.
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
+    _sync_directory(path.parent)
+    _remove_abandoned(path)
 
 
-def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
-    """The tensors of a safetensors file by name, in its order, on the current backend.
+def _sync_directory(directory: Path) -> None:
+    """Have the new name outlast a power failure, where directories can be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-    ``bfloat16`` becomes ``float32``, which holds every one of its values, on an engine that has
-    no ``bfloat16``.
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed while they wrote ``path`` have left."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                leftover.unlink()
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, EmberTensor], dict[str, str]]:
+    """The tensors of a file by name, in its order, on the current backend, and its texts.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -132,9 +136,10 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
     backend = current_backend()
     found = {}
     size = int.from_bytes(content[:8], "little")
-    order = [name for name in json.loads(content[8 : 8 + size]) if name != "__metadata__"]
+    header = json.loads(content[8 : 8 + size])
+    texts: dict[str, str] = header.pop("__metadata__", {})
     by_name = dict(entries)
-    for name in order:
+    for name in header:
         entry = by_name[name]
         if entry["dtype"] not in _NAMES:
             raise CheckpointError(
@@ -142,7 +147,23 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
                 "not"
             )
         found[name] = _tensor(entry, backend)
-    return found
+    return found, texts
+
+
+def metadata_of(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts of a file, without its tensors; none if it is no whole safetensors file."""
+    try:
+        with open(path, "rb") as file:
+            whole = os.fstat(file.fileno()).st_size
+            size = int.from_bytes(file.read(8), "little")
+            if size > whole:
+                return {}
+            header = json.loads(file.read(size))
+        texts: dict[str, str] = header.pop("__metadata__", {})
+        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
+        return {}
+    return texts if whole == 8 + size + end else {}
 
 
 def _tensor(entry: dict[str, Any], backend: Backend) -> EmberTensor:
@@ -159,13 +180,3 @@ def _tensor(entry: dict[str, Any], backend: Backend) -> EmberTensor:
         device=None,
     )
     return wrap_native(native, backend)
-
-
-def load(model: Module, path: str | os.PathLike[str], *, strict: bool = True) -> None:
-    """Load a safetensors file into a module; a checkpoint of the PyTorch namesake loads as well.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointError: the file is damaged, or does not fit the module; nothing has changed.
-    """
-    model.load_state_dict(load_file(path), strict=strict)
