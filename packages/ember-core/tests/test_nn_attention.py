@@ -149,11 +149,12 @@ def test_weights(backend):
 def test_dropout_of_weights(backend):
     q, k, v = ember(*sequences(length=40, keys=40))
     plain = attention.scaled_dot_product_attention(q, k, v)
-    draw = et.random.Generator(3).uniform((2, 4, 40, 40)).numpy()
+    kept = et.random.Generator(3).bernoulli(0.75, (2, 4, 40, 40)).numpy()
+    assert abs(kept.mean() - 0.75) < 0.02
     found = attention.scaled_dot_product_attention(
         q, k, v, dropout_p=0.25, generator=et.random.Generator(3)
     )
-    w = attention.attention_weights(q, k).numpy() * (draw >= 0.25) / 0.75
+    w = attention.attention_weights(q, k).numpy() * kept / 0.75
     close(found, w @ v.numpy())
     assert not np.allclose(found.numpy(), plain.numpy())
     gone = attention.scaled_dot_product_attention(q, k, v, dropout_p=1.0)

@@ -20,7 +20,7 @@ from ember_ml.nn.tensor import scaled_dot_product_attention as attend
 from ember_ml.nn.tensor._attention import attention_weights as weigh
 from ember_ml.nn.tensor.random import Generator
 
-from ._dropping import drop_factor
+from ember_ml.nn.layers._dropping import drop_factor
 
 __all__ = ["attention_weights", "local_attention", "scaled_dot_product_attention", "split_mask"]
 
@@ -145,8 +145,10 @@ def scaled_dot_product_attention(
     )  # fmt: skip
     if not return_weights:
         return y
-    options = {"is_causal": is_causal, "window": window, "offset": offset, "scale": scale}
-    return y, weigh(query, key, mask, added, **options)
+    weights = weigh(
+        query, key, mask, added, is_causal=is_causal, window=window, offset=offset, scale=scale
+    )
+    return y, weights
 
 
 def attention_weights(

@@ -27,7 +27,7 @@ from ember_ml.nn.tensor import (
 from ember_ml.nn.tensor import scaled_dot_product_attention as attend
 from ember_ml.nn.tensor._attention import attention_weights
 
-from ._dropping import drop_factor
+from ember_ml.nn.layers._dropping import drop_factor
 from ._positions import alibi_slopes
 
 __all__ = ["TemporalAttention"]

@@ -19,6 +19,7 @@ from ._convolution import Conv1d, Conv2d, Conv3d
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._flatten import Flatten, Identity, Unflatten
 from ._linear import Linear
+from ._multihead import MultiheadAttention
 from ._rectifiers import (
     CELU,
     ELU,
@@ -72,6 +73,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RNNCell",
     "ReLU",
