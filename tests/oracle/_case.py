@@ -38,6 +38,7 @@ class Case:
         constant: positions of inputs that are not differentiated by (targets of losses).
         steps: how many calls are made before the one that counts: they move running statistics.
         tolerance: how many times the usual error is allowed; say why where it is not 1.
+        derivative: whether gradients are derivatives; say why where they are not.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Case:
     constant: tuple[int, ...] = ()
     steps: int = 0
     tolerance: float = 1.0
+    derivative: bool = True
 
     def __str__(self) -> str:
         said = [*map(_text, self.args), *(f"{k}={_text(v)}" for k, v in self.kwargs.items())]
@@ -88,10 +90,11 @@ def layer(
     constant: tuple[int, ...] = (),
     steps: int = 0,
     tolerance: float = 1.0,
+    derivative: bool = True,
     **kwargs: Any,
 ) -> None:
     """Add a `Case`."""
-    case = Case(name, args, kwargs, inputs, call or {}, train, constant, steps, tolerance)
+    case = Case(name, args, kwargs, inputs, call or {}, train, constant, steps, tolerance, derivative)
     if str(case) in CASES:
         raise ValueError(f"the case {case} is there already")
     CASES[str(case)] = case

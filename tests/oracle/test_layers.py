@@ -68,6 +68,8 @@ def test_gradients_against_finite_differences(name, backend):
     if "float64" not in get_backend(backend).capabilities:
         pytest.skip("the engine has no float64")
     case, expected = CASES[name], theirs(name)
+    if not case.derivative:
+        pytest.skip("its gradient is not the derivative, in PyTorch neither")
     ours = layers_of(case, expected).to(dtype="float64")
     buffers = {key: et.asarray(x, copy=True) for key, x in ours.named_buffers()}
     value, _, gradients = differentiate(case, expected, ours, dtype="float64")

@@ -34,6 +34,7 @@ from .layers import (
     SELU,
     AlphaDropout,
     Bidirectional,
+    Bilinear,
     Conv1d,
     Conv2d,
     Conv3d,
@@ -44,6 +45,7 @@ from .layers import (
     Dropout1d,
     Dropout2d,
     Dropout3d,
+    Embedding,
     Flatten,
     GRUCell,
     Hardshrink,
@@ -51,20 +53,20 @@ from .layers import (
     Hardswish,
     Hardtanh,
     Identity,
-    LSTMCell,
     LeakyReLU,
     Linear,
     LogSigmoid,
     LogSoftmax,
+    LSTMCell,
     Mish,
     MultiheadAttention,
     PReLU,
-    RNNCell,
+    Recurrent,
     ReLU,
     ReLU6,
-    Recurrent,
-    SiLU,
+    RNNCell,
     Sigmoid,
+    SiLU,
     Softmax,
     Softmin,
     Softplus,
@@ -74,6 +76,7 @@ from .layers import (
     Tanhshrink,
     Unflatten,
 )
+from .layers._bilinear import bilinear
 from .layers._dropout import alpha_dropout, dropout
 from .modules import Module, ModuleDict, ModuleList, Parameter, Sequential
 from .serialization import (
@@ -105,6 +108,7 @@ from .tensor._activations import (
     tanhshrink,
 )
 from .tensor._functions import gelu, leaky_relu, relu, sigmoid, silu, softplus
+from .tensor._lookup import embedding
 from .training import TrainStep, train_step
 from .transforms import checkpoint, compile, grad, jvp, value_and_grad, vjp, vmap
 
@@ -119,6 +123,8 @@ __all__ = [
     "SELU",
     "AlphaDropout",
     "Bidirectional",
+    "Bilinear",
+    "Checkpoint",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -129,7 +135,7 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
-    "Checkpoint",
+    "Embedding",
     "Flatten",
     "GRUCell",
     "Hardshrink",
@@ -167,11 +173,13 @@ __all__ = [
     "Unflatten",
     "alpha_dropout",
     "attention",
+    "bilinear",
     "celu",
     "checkpoint",
     "compile",
     "dropout",
     "elu",
+    "embedding",
     "gelu",
     "glu",
     "grad",

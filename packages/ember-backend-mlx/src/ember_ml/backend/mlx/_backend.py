@@ -30,6 +30,7 @@ from . import (
     _guard,
     _integers,
     _linalg,
+    _lookup,
     _memory,
     _random,
     _reduce,
@@ -93,7 +94,7 @@ class MLXBackend(Backend):
         if d.name not in _MISSING
     }
     modules: tuple[ModuleType, ...] = (
-        _elementwise, _creation, _shape, _search, _scatter, _guard, _reduce, _linalg,
+        _elementwise, _creation, _shape, _search, _lookup, _scatter, _guard, _reduce, _linalg,
         _random,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = {

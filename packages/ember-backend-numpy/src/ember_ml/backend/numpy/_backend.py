@@ -22,6 +22,7 @@ from . import (
     _elementwise,
     _fused,
     _linalg,
+    _lookup,
     _random,
     _reduce,
     _scatter,
@@ -56,7 +57,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _scatter, _reduce, _linalg, _random),
+            (_activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

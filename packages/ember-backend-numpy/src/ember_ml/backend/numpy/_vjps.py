@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from . import _fused as _loud
+from . import _lookup
 from . import _vjps_convolution
-from ._quiet import quiet_module
+from ._quiet import quiet, quiet_module
 from ._vjps_activations import ACTIVATIONS
 
 __all__ = ["VJPS"]
@@ -48,6 +49,7 @@ def _log_softmax_vjp(answer, x, *, axis=-1):
 
 VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     **ACTIVATIONS,
+    "embedding": (quiet(_lookup.embedding), (_lookup.weight_product,)),
     "linear": (
         _fused.linear,
         (

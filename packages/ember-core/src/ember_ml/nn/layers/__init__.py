@@ -14,9 +14,11 @@ from ._activation import (
     Tanh,
     Tanhshrink,
 )
+from ._bilinear import Bilinear
 from ._cells import GRUCell, LSTMCell, RNNCell
 from ._convolution import Conv1d, Conv2d, Conv3d
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
+from ._embedding import Embedding
 from ._flatten import Flatten, Identity, Unflatten
 from ._linear import Linear
 from ._multihead import MultiheadAttention
@@ -50,6 +52,7 @@ __all__ = [
     "SELU",
     "AlphaDropout",
     "Bidirectional",
+    "Bilinear",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -60,6 +63,7 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
     "Flatten",
     "GRUCell",
     "Hardshrink",
