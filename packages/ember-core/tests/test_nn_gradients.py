@@ -267,6 +267,13 @@ CASES = {
     "softmax_cross_entropy": [
         (lambda x: et.softmax_cross_entropy(x, et.asarray([2, 0])), X),
         (lambda x: et.softmax_cross_entropy(x.mT, et.asarray([1, 0, 1])), X),
+        (lambda x: et.softmax_cross_entropy(
+            x, et.asarray([-1, 2]), ignore_index=-1, reduction="mean"), X),
+    ],
+    "ctc_loss": [
+        (lambda x: et.ctc_loss(
+            x, et.asarray([[1, 1], [2, 0]]), et.asarray([4, 3]), et.asarray([2, 1])),
+         normal(4, 2, 3)),
     ],
 }  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_a_single_sample_as_lists():
 
 
 def test_shapes_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"logits of shape \(4, 3\).*\(4,\), not \(3,\)"):
+    with pytest.raises(ShapeError, match=r"an input of shape \(4, 3\).*\(4,\), not \(3,\)"):
         nn.losses.cross_entropy(et.ones((4, 3)), et.asarray([0, 1, 2]))
     with pytest.raises(ShapeError, match=r"class numbers of shape \(2, 4\), not \(2, 3\)"):
         nn.losses.cross_entropy(et.ones((2, 3, 4)), et.zeros((2, 3), dtype="int64"))

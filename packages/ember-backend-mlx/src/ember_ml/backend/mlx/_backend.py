@@ -30,6 +30,7 @@ from . import (
     _guard,
     _integers,
     _linalg,
+    _losses,
     _lookup,
     _memory,
     _random,
@@ -64,7 +65,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _convolution, _fused)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _convolution, _fused, _losses)
     return found
 
 

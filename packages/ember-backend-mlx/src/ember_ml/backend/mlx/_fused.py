@@ -7,7 +7,6 @@ from typing import Any
 import mlx.core as mx
 
 from . import _reduce
-from ._search import checked
 
 #: Ranks up to which finding them one by one is faster than sorting.
 _FEW = 10
@@ -35,16 +34,6 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     if weight.ndim != 2 or bias.shape != weight.shape[:1]:
         raise ValueError("the bias does not fit the weight")
     return mx.addmm(bias, x, weight.T)
-
-
-def softmax_cross_entropy(x: Any, labels: Any, /) -> Any:
-    if labels.shape != x.shape[:-1]:
-        raise ValueError("the labels do not fit the logits")
-    if not x.size:
-        return mx.zeros(labels.shape, x.dtype)
-    labels = checked(labels, x.shape[-1], -1, least=0)[..., None]
-    shifted = x - mx.stop_gradient(mx.max(x, -1, True))
-    return mx.logsumexp(shifted, -1) - mx.squeeze(mx.take_along_axis(shifted, labels, -1), -1)
 
 
 def order_statistics(x: Any, /, *, ranks: tuple[int, ...]) -> Any:

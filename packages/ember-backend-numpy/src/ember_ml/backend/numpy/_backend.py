@@ -22,6 +22,7 @@ from . import (
     _elementwise,
     _fused,
     _linalg,
+    _losses,
     _lookup,
     _random,
     _reduce,
@@ -57,7 +58,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random),
+            (_activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

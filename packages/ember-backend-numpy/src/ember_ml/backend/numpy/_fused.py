@@ -8,7 +8,6 @@ import numpy as np
 
 _add = np.add.reduce
 _maximum = np.maximum.reduce
-_minimum = np.minimum.reduce
 _LEAST = -np.inf
 
 
@@ -40,16 +39,6 @@ def softmax(x, /, *, axis=-1):
     np.exp(y, out=y)
     y /= _add(y, axis, keepdims=True)
     return y
-
-
-def softmax_cross_entropy(x, labels, /):
-    if labels.shape != x.shape[:-1]:
-        raise ValueError("the labels do not fit the logits")
-    if _minimum(labels, None, initial=0) < 0:
-        raise IndexError("a label is negative")
-    y = log_softmax(x)
-    rows = y.reshape(-1, y.shape[-1])
-    return -rows[np.arange(rows.shape[0]), labels.reshape(-1)].reshape(labels.shape)
 
 
 def order_statistics(x, /, *, ranks):

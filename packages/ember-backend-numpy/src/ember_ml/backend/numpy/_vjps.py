@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _fused as _loud
-from . import _lookup
-from . import _vjps_convolution
+from . import _lookup, _losses, _vjps_convolution
 from ._quiet import quiet, quiet_module
 from ._vjps_activations import ACTIVATIONS
 
@@ -25,18 +24,6 @@ _fused = quiet_module(_loud)
 
 def _rows(a):
     return a.reshape(-1, a.shape[-1])
-
-
-def _cross_entropy_vjp(answer, x, labels):
-    def vjp(g):
-        # softmax - one-hot, in C order so that the rows are views of it
-        d = np.ascontiguousarray(_fused.softmax(x))
-        rows = _rows(d)
-        rows[np.arange(rows.shape[0]), labels.reshape(-1)] -= 1
-        d *= g[..., None]
-        return d
-
-    return vjp
 
 
 def _softmax_vjp(answer, x, *, axis=-1):
@@ -60,6 +47,6 @@ VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     ),
     "log_softmax": (_fused.log_softmax, (_log_softmax_vjp,)),
     "softmax": (_fused.softmax, (_softmax_vjp,)),
-    "softmax_cross_entropy": (_fused.softmax_cross_entropy, (_cross_entropy_vjp,)),
+    **_losses.PRODUCTS,
     **_vjps_convolution.VJPS,
 }

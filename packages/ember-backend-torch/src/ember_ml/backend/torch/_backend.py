@@ -23,6 +23,7 @@ from . import (
     _index,
     _integers,
     _linalg,
+    _losses,
     _lookup,
     _memory,
     _random,
@@ -60,7 +61,7 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _activations, _attention, _convolution, _fused, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random,
+        _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random,
         _recurrent,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()

@@ -35,19 +35,6 @@ def logsumexp(
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
-def softmax_cross_entropy(x: Native, labels: Native, /) -> Native:
-    if labels.shape != x.shape[:-1]:
-        raise ValueError("the labels do not fit the logits")
-    # No label means "ignore this row" here.
-    losses = functional.cross_entropy(
-        x.reshape(-1, x.shape[-1]),
-        labels.reshape(-1).long(),
-        reduction="none",
-        ignore_index=-(1 << 62),
-    )
-    return losses.reshape(labels.shape)
-
-
 #: Ranks up to which finding them one by one is faster than sorting.
 _FEW = 6
 

@@ -17,6 +17,7 @@ from ._activation import (
 from ._bilinear import Bilinear
 from ._cells import GRUCell, LSTMCell, RNNCell
 from ._convolution import Conv1d, Conv2d, Conv3d
+from ._distance import CosineSimilarity, PairwiseDistance
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._embedding import Embedding
 from ._flatten import Flatten, Identity, Unflatten
@@ -59,6 +60,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineSimilarity",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -79,6 +81,7 @@ __all__ = [
     "Mish",
     "MultiheadAttention",
     "PReLU",
+    "PairwiseDistance",
     "RNNCell",
     "ReLU",
     "ReLU6",

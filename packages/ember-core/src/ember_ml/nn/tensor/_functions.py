@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ember_ml.backend.errors import InvalidValueError, ShapeError
+from ember_ml.backend.errors import InvalidValueError
 
 from ._analysis import erf, exp, log, tanh
 from ._core import EmberTensor, TensorLike
 from ._creation import zeros_like
 from ._elementwise import abs, logaddexp
 from ._linalg import matmul
-from ._manipulation import expand_dims, matrix_transpose, reshape, squeeze
+from ._manipulation import matrix_transpose, squeeze
 from ._operation import operation
 from ._reduction import max, sum
-from ._search import take_along_axis, where
+from ._search import where
 from ._shapes import as_axes
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "sigmoid",
     "silu",
     "softmax",
-    "softmax_cross_entropy",
     "softplus",
     "stop_gradient",
 ]
@@ -205,37 +204,3 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike, /) -> EmberTenso
     [3.5, 2.5]
     """
     return matmul(x, matrix_transpose(weight)) + bias
-
-
-def _check_labels(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
-    x, labels = shapes["x"], shapes["labels"]
-    if x and labels == x[:-1]:
-        return None
-    return f"labels of shape {labels} for logits of shape {x}; {x[:-1]} are due"
-
-
-@operation(accepts="floating", result="same", kinds={"labels": "integer"}, check=_check_labels)
-def softmax_cross_entropy(x: TensorLike, labels: TensorLike, /) -> EmberTensor:
-    """``-log_softmax(x)[label]`` of each row, without making the whole logarithm's gradient.
-
-    Args:
-        x: (..., C), logits.
-        labels: (...), integers in [0, C).
-
-    Returns:
-        (...), the losses.
-
-    Raises:
-        ShapeError: the leading axes differ.
-
-    >>> from ember_ml.nn import tensor as et
-    >>> round(et.softmax_cross_entropy([[0.0, 0.0]], [1]).item(), 4)
-    0.6931
-    """
-    if labels.shape != x.shape[:-1]:
-        raise ShapeError(
-            f"softmax_cross_entropy: labels of shape {labels.shape} for logits of shape {x.shape}; "
-            f"{x.shape[:-1]} are due"
-        )
-    picked = take_along_axis(log_softmax(x), expand_dims(labels, axis=-1), axis=-1)
-    return -reshape(picked, labels.shape)

@@ -17,13 +17,13 @@ def _along(draw: Draw, dtype: DType) -> Call:
     return (draw.array(dtype, shape),), {"axis": draw.axis(len(shape))}
 
 
-def _softmax(x: Any, *, axis: int) -> Any:
+def softmax(x: Any, *, axis: int) -> Any:
     e = np.exp(x)
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-case("softmax", _along, reference=_softmax, gradient=(0,), tolerance=4)
-case("log_softmax", _along, reference=lambda x, *, axis: np.log(_softmax(x, axis=axis)),
+case("softmax", _along, reference=softmax, gradient=(0,), tolerance=4)
+case("log_softmax", _along, reference=lambda x, *, axis: np.log(softmax(x, axis=axis)),
      gradient=(0,), tolerance=4)  # fmt: skip
 
 
@@ -43,21 +43,6 @@ def _affine(draw: Draw, dtype: DType) -> Call:
 
 
 case("linear", _affine, reference=lambda x, w, b: x @ w.T + b, gradient=(0, 1, 2), tolerance=4)
-
-
-def _classified(draw: Draw, dtype: DType) -> Call:
-    classes = draw.integer(1, 5)
-    batch = draw.shape(0, 2, empty=False)
-    labels = draw.indices(classes, batch, negative=False)
-    return (draw.array(dtype, (*batch, classes)), labels), {}
-
-
-def _cross_entropy(x: Any, labels: Any) -> Any:
-    log = np.log(_softmax(x, axis=-1))
-    return -np.take_along_axis(log, labels[..., None], axis=-1)[..., 0]
-
-
-case("softmax_cross_entropy", _classified, reference=_cross_entropy, gradient=(0,), tolerance=4)
 
 
 def _sgd(draw: Draw, dtype: DType) -> Call:
