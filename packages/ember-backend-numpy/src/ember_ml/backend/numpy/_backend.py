@@ -25,6 +25,7 @@ from . import (
     _losses,
     _lookup,
     _random,
+    _recurrent,
     _reduce,
     _scatter,
     _shape,
@@ -58,7 +59,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random),
+            (_activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

@@ -137,9 +137,11 @@ def primitive_keeping(forward: Callable[..., Any], backward: Callable[..., Any])
     """An operation on arrays as one step of the tape, whose products share what it has computed.
 
     Args:
-        forward: ``(*arguments, **options)`` to the answer and anything to keep for ``backward``.
+        forward: ``(*arguments, **options)`` to the answer, or a tuple of answers, and anything to
+            keep for ``backward``.
         backward: ``(numbers, g, answer, kept, arguments, **options)`` to the gradients by the
-            arguments of these ``numbers``.
+            arguments of these ``numbers``. For several answers ``g`` is a list, with None for
+            those that are not used.
     """
 
     def traced(*arguments: Any, **options: Any) -> Any:
@@ -149,8 +151,16 @@ def primitive_keeping(forward: Callable[..., Any], backward: Callable[..., Any])
         if not numbers:
             return answer
         parents = [arguments[i]._node for i in numbers]
+        trace = arguments[numbers[0]]._trace
+        if isinstance(answer, tuple):
+
+            def vjp(g: Any) -> Any:
+                gs = [g.get(i) for i in range(len(answer))]
+                return backward(numbers, gs, answer, kept, values, **options)
+
+            return _results(answer, trace, step(parents, vjp))
         node = step(parents, lambda g: backward(numbers, g, answer, kept, values, **options))
-        return Traced(answer, arguments[numbers[0]]._trace, node)
+        return Traced(answer, trace, node)
 
     traced = quiet(traced)
     return traced
@@ -159,6 +169,13 @@ def primitive_keeping(forward: Callable[..., Any], backward: Callable[..., Any])
 def numbered(i: int) -> Callable[[Any], Sequence[Any]]:
     """The gradient of one of several results, by its number."""
     return lambda g: [{i: g}]
+
+
+def _results(answers: Any, trace: int, whole: Any) -> Any:
+    """The boxes of several answers, whose gradients ``whole`` gets by their numbers."""
+    return tuple(
+        Traced(answer, trace, step([whole], numbered(i))) for i, answer in enumerate(answers)
+    )
 
 
 def primitive_many(function: Callable[..., Any], product: Callable[..., Any]) -> Any:
@@ -176,10 +193,7 @@ def primitive_many(function: Callable[..., Any], product: Callable[..., Any]) ->
         vjp = product(answers, x._value, **options)
         numbers = range(len(answers))
         whole = step([x._node], lambda g: [vjp(*[g.get(i) for i in numbers])])
-        nodes = [step([whole], numbered(i)) for i in numbers]
-        return tuple(
-            Traced(answer, x._trace, node) for answer, node in zip(answers, nodes, strict=True)
-        )
+        return _results(answers, x._trace, whole)
 
     traced = quiet(traced)
     return traced

@@ -20,6 +20,7 @@ from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.protocol import Backend
 
 from . import _attention as _loud_attention
+from . import _recurrent as _loud_recurrent
 from . import (
     _creation,
     _elementwise,
@@ -70,8 +71,15 @@ def _traced(module: ModuleType) -> SimpleNamespace:
 
 
 _attention = quiet_module(_loud_attention)
+_recurrent = quiet_module(_loud_recurrent)
 _FUSED = SimpleNamespace(
     **{name: primitive(function, *products) for name, (function, products) in VJPS.items()},
+    **{
+        f"{kind}_layer": primitive_keeping(
+            getattr(_recurrent, f"{kind}_forward"), getattr(_recurrent, f"{kind}_backward")
+        )
+        for kind in ("rnn", "gru", "lstm")
+    },
     scaled_dot_product_attention=primitive_keeping(_attention.forward, _attention.backward),
 )
 _RULES: tuple[Any, ...] = (
