@@ -275,6 +275,34 @@ CASES = {
             x, et.asarray([[1, 1], [2, 0]]), et.asarray([4, 3]), et.asarray([2, 1])),
          normal(4, 2, 3)),
     ],
+    "layer_norm": [
+        (et.layer_norm, X, normal(3), normal(3)),
+        (lambda x, w: et.layer_norm(x, w, dims=2), normal(2, 3, 4), normal(3, 4)),
+    ],
+    "rms_norm": [(et.rms_norm, X, normal(3)), (lambda x: et.rms_norm(x, dims=2), X)],
+    "group_norm": [
+        (lambda x, w, b: et.group_norm(x, w, b, num_groups=2), normal(2, 4, 3), normal(4), normal(4)),
+    ],
+    "batch_norm": [(et.batch_norm, normal(3, 2, 4), normal(2), positive(2), normal(2), normal(2))],
+    "batch_norm_train": [
+        (lambda x, w, b: et.batch_norm_train(x, w * 0.0, w * 0.0, w, b)[0], normal(5, 2), normal(2), normal(2)),
+        (lambda x: et.batch_norm_train(x, et.zeros(2), et.ones(2))[0], normal(3, 2, 4)),
+    ],
+    "max_windows": [
+        (lambda x: et.max_pool(x, kernel_size=2), normal(1, 2, 4, 5)),
+        (lambda x: et.max_pool(x, kernel_size=3, stride=2, padding=1, ceil_mode=True), normal(2, 3, 6)),
+    ],
+    "mean_windows": [
+        (lambda x: et.avg_pool(x, kernel_size=2), normal(1, 2, 4, 5)),
+        (lambda x: et.avg_pool(x, kernel_size=3, stride=2, padding=1, count_include_pad=False), normal(2, 3, 6)),
+    ],
+    "adaptive_mean": [(lambda x: et.adaptive_avg_pool(x, output_size=3), normal(1, 2, 4, 5))],
+    "adaptive_max": [(lambda x: et.adaptive_max_pool(x, output_size=3), normal(1, 2, 4, 5))],
+    "resize": [
+        (lambda x: et.interpolate(x, size=(3, 7)), normal(1, 2, 4, 5)),
+        (lambda x: et.interpolate(x, scale_factor=1.5, mode="bicubic"), normal(1, 2, 4, 5)),
+        (lambda x: et.interpolate(x, size=7, mode="linear", align_corners=True), normal(1, 2, 4)),
+    ],
 }  # fmt: skip
 
 #: What is made of operations and has a path of its own.

@@ -30,9 +30,11 @@ from . import (
     _guard,
     _integers,
     _linalg,
-    _losses,
     _lookup,
+    _losses,
     _memory,
+    _normalization,
+    _pooling,
     _random,
     _reduce,
     _scatter,
@@ -65,7 +67,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_activations, _attention, _convolution, _fused, _losses)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses)
     return found
 
 
@@ -95,7 +97,7 @@ class MLXBackend(Backend):
         if d.name not in _MISSING
     }
     modules: tuple[ModuleType, ...] = (
-        _elementwise, _creation, _shape, _search, _lookup, _scatter, _guard, _reduce, _linalg,
+        _pooling, _elementwise, _creation, _shape, _search, _lookup, _scatter, _guard, _reduce, _linalg,
         _random,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = {

@@ -22,8 +22,10 @@ from . import (
     _elementwise,
     _fused,
     _linalg,
-    _losses,
     _lookup,
+    _losses,
+    _normalization,
+    _pooling,
     _random,
     _recurrent,
     _reduce,
@@ -59,7 +61,7 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent),
+            (_normalization, _pooling, _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

@@ -32,6 +32,7 @@ from . import (
     _rules_reduce,
     _rules_scatter,
     _rules_shape,
+    _rules_windows,
     _shape,
 )
 from ._quiet import quiet_module, remade
@@ -115,7 +116,7 @@ class Tracer(Backend):
         #: and not by a counter of all traces, as autograd's: threads do not disturb each other.
         self.level: int = base.level + 1 if isinstance(base, Tracer) else 0
         if base is plain:
-            self.modules = (_FUSED, *_RULES)
+            self.modules = (_FUSED, quiet_module(_rules_windows), *_RULES)
         self.dtypes = plain.dtypes
         self.capabilities = plain.capabilities
         self.scalar_left = plain.scalar_left

@@ -23,9 +23,11 @@ from . import (
     _index,
     _integers,
     _linalg,
-    _losses,
     _lookup,
+    _losses,
     _memory,
+    _normalization,
+    _pooling,
     _random,
     _recurrent,
     _reduce,
@@ -61,7 +63,7 @@ class TorchBackend(Backend):
     array_types = (torch.Tensor,)
     dtypes: Mapping[DType, Any] = {d: getattr(torch, d.name) for d in DTYPES.values()}
     modules: tuple[ModuleType, ...] = (
-        _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random,
+        _normalization, _pooling, _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random,
         _recurrent,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()

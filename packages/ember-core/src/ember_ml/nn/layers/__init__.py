@@ -14,6 +14,14 @@ from ._activation import (
     Tanh,
     Tanhshrink,
 )
+from ._batch_norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
 from ._bilinear import Bilinear
 from ._cells import GRUCell, LSTMCell, RNNCell
 from ._convolution import Conv1d, Conv2d, Conv3d
@@ -23,6 +31,21 @@ from ._embedding import Embedding
 from ._flatten import Flatten, Identity, Unflatten
 from ._linear import Linear
 from ._multihead import MultiheadAttention
+from ._normalization import GroupNorm, LayerNorm, RMSNorm
+from ._pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from ._rectifiers import (
     CELU,
     ELU,
@@ -39,6 +62,7 @@ from ._rectifiers import (
     Softplus,
 )
 from ._recurrent import GRU, LSTM, RNN
+from ._resizing import PixelShuffle, PixelUnshuffle, Upsample, ZeroPad1d, ZeroPad2d, ZeroPad3d
 from ._transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._unrolled import Bidirectional, Recurrent
 
@@ -51,7 +75,19 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bidirectional",
     "Bilinear",
     "Conv1d",
@@ -68,20 +104,31 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LSTMCell",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mish",
     "MultiheadAttention",
     "PReLU",
     "PairwiseDistance",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "RMSNorm",
     "RNNCell",
     "ReLU",
     "ReLU6",
@@ -96,4 +143,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Unflatten",
+    "Upsample",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
 ]

@@ -206,8 +206,17 @@ from ._nan import (
     nansum,
     nanvar,
 )
+from ._normalization import (
+    batch_norm,
+    batch_norm_train,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from ._operators import install
 from ._padding import pad
+from ._pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 from ._quantiles import (
     median,
     nanmedian,
@@ -232,6 +241,7 @@ from ._reduction import (
 )
 from ._repr import array_repr as array_repr
 from ._repr import array_str as array_str
+from ._resizing import interpolate, pixel_shuffle, pixel_unshuffle
 from ._results import (
     EighResult,
     EigResult,
@@ -303,6 +313,8 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "add",
     "all",
     "any",
@@ -318,6 +330,9 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "avg_pool",
+    "batch_norm",
+    "batch_norm_train",
     "bfloat16",
     "bitwise_and",
     "bitwise_invert",
@@ -379,23 +394,27 @@ __all__ = [
     "get_backend",
     "greater",
     "greater_equal",
+    "group_norm",
     "gru_layer",
     "histogram",
     "hypot",
     "iinfo",
     "imag",
     "inf",
+    "instance_norm",
     "int8",
     "int16",
     "int32",
     "int64",
     "interp",
+    "interpolate",
     "isdtype",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
     "kron",
+    "layer_norm",
     "less",
     "less_equal",
     "linalg",
@@ -417,6 +436,7 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "median",
@@ -449,6 +469,8 @@ __all__ = [
     "pad",
     "permute_dims",
     "pi",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "positive",
     "pow",
     "prod",
@@ -460,6 +482,7 @@ __all__ = [
     "repeat",
     "reshape",
     "result_type",
+    "rms_norm",
     "rnn_layer",
     "roll",
     "round",
