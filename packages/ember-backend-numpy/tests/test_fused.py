@@ -40,17 +40,6 @@ CASES = {
              ([normal(3), np.array([], np.int64), normal(0)], {})]
        for key in ("index_add", "index_max", "index_min", "index_multiply")},
     "random_words": [([np.array([1, 2, start]), 70], {"offset": 3}) for start in (0, 2**32 - 5)],
-    "sgd_update": [
-        ([normal(7), normal(7), normal(7), 0.1],
-         {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n})
-        for m, d, w, n in [(0.0, 0.0, 0.0, False), (0.9, 0.0, 0.0, False), (0.9, 0.5, 0.01, False),
-                           (0.9, 0.0, 0.01, True), (0.0, 0.0, 0.1, False)]
-    ],
-    "adam_update": [
-        ([normal(*shape), normal(*shape), normal(*shape), normal(*shape) ** 2, 0.01, 0.3, shrink],
-         {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8})
-        for shape, shrink in [((7,), 1.0), ((3, 4), 0.99), ((), 1.0), ((200, 200), 0.9)]
-    ],
 }  # fmt: skip
 
 
@@ -75,23 +64,6 @@ def test_override_and_definition_agree(key):
             assert a.dtype == b.dtype
             assert a.shape == b.shape
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
-
-
-def test_adam_works_in_place_on_any_layout():
-    backend = get_backend("numpy")
-    override = next(p.adam_update for p in backend.modules if hasattr(p, "adam_update"))
-    options = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
-    plain = [normal(6, 4) for _ in range(3)] + [normal(6, 4) ** 2]
-    expected = override(*copied(plain), 0.01, 0.3, 1.0, **options)
-    turned = [np.asfortranarray(a) for a in plain]
-    fixed = copied(plain)
-    fixed[0].flags.writeable = False
-    for arguments in (turned, fixed):
-        got = override(*arguments, 0.01, 0.3, 1.0, **options)
-        for a, b in zip(got, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6)
-    x = plain[0].copy()
-    assert override(x, *copied(plain[1:]), 0.01, 0.3, 1.0, **options)[0] is x
 
 
 def test_activations_leave_their_operands_alone():

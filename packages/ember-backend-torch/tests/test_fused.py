@@ -9,9 +9,7 @@ import torch
 
 from ember_ml import nn
 from ember_ml.backend.errors import EmberError, ShapeError
-from ember_ml.backend.operations import OPERATIONS
 from ember_ml.nn import tensor as et
-from ember_ml.nn.tensor._updates import adam_update, sgd_update
 
 X = np.array([[-30.0, -1.5, 0.0, 0.5], [2.0, 3.0, 25.0, -0.25]])
 
@@ -72,74 +70,6 @@ def test_cross_entropy_of_labels_that_do_not_fit() -> None:
     for label in (4, -1, -100):
         with pytest.raises(EmberError):
             et.softmax_cross_entropy(X, np.array([0, label]))
-
-
-def parameters(dtype: str = "float32") -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=(7, 5)).astype(dtype) for _ in range(2)]
-
-
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_adam_takes_the_steps_of_pytorch(decay: float) -> None:
-    start, slope = parameters()
-    weight = torch.tensor(start, requires_grad=True)
-    theirs = torch.optim.AdamW([weight], lr=0.01, weight_decay=decay)
-    x, mean, square = et.asarray(start.copy()), et.zeros((7, 5)), et.zeros((7, 5))
-    for t in range(1, 6):
-        gradient = slope * t
-        weight.grad = torch.tensor(gradient)
-        theirs.step()
-        address = x.native.data_ptr()
-        x, mean, square = adam_update(
-            x, et.asarray(gradient), mean, square, 0.01 / (1 - 0.9**t), (1 - 0.999**t) ** 0.5,
-            1 - 0.01 * decay, beta1=0.9, beta2=0.999, epsilon=1e-8,
-        )  # fmt: skip
-        assert x.native.data_ptr() == address
-    np.testing.assert_allclose(x.numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_adam_against_its_definition(dtype: str, transposed: bool) -> None:
-    def operands() -> list[et.EmberTensor]:
-        rng = np.random.default_rng(1)
-        made = [et.astype(et.asarray(np.abs(rng.normal(size=(4, 3)))), dtype) for _ in range(4)]
-        # a gradient's memory is often transposed, a parameter's may be
-        return [x.mT if transposed else x for x in made[:2]] + [
-            et.copy(x.mT) if transposed else x for x in made[2:]
-        ]
-
-    options = {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3}
-    expected = OPERATIONS["adam_update"].body(*operands(), 0.1, 0.7, 0.9, **options)
-    for ours, theirs in zip(
-        adam_update(*operands(), 0.1, 0.7, 0.9, **options), expected, strict=True
-    ):
-        np.testing.assert_allclose(
-            np.array(ours.tolist()), np.array(theirs.tolist()),
-            rtol={"float32": 1e-5, "float64": 1e-12}.get(dtype, 2e-2),
-        )  # fmt: skip
-
-
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_sgd_takes_the_steps_of_pytorch(momentum: float, decay: float, nesterov: bool) -> None:
-    if nesterov and not momentum:
-        nesterov = False
-    start, slope = parameters()
-    weight = torch.tensor(start, requires_grad=True)
-    theirs = torch.optim.SGD(
-        [weight], lr=0.1, momentum=momentum, weight_decay=decay, nesterov=nesterov
-    )
-    x, velocity = et.asarray(start.copy()), et.zeros((7, 5))
-    for t in range(3):
-        weight.grad = torch.tensor(slope * (t + 1))
-        theirs.step()
-        x, velocity = sgd_update(
-            x, et.asarray(slope * (t + 1)), velocity, 0.1,
-            momentum=momentum, dampening=0.0, weight_decay=decay, nesterov=nesterov,
-        )  # fmt: skip
-    np.testing.assert_allclose(x.numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 LINALG = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])

@@ -345,7 +345,8 @@ NOT_DIFFERENTIABLE = {
     "logical_not", "logical_or", "logical_xor", "nanargmax", "nanargmin", "nextafter", "nonzero", "not_equal", "one_hot", "ones",
     "random_words", "searchsorted", "signbit", "zeros",
     # tested elsewhere: constants, and the rules of optimizers
-    "stop_gradient", "constant_unless", "sgd_update", "adam_update",
+    "stop_gradient", "constant_unless", "adagrad_update", "adam_update", "average_update",
+    "lion_update", "momentum_update", "rmsprop_update", "sgd_update",
 }  # fmt: skip
 
 #: Those with complex numbers on the way: in double precision only where the engine has complex128.

@@ -18,6 +18,7 @@ __all__ = [
     "EmberError",
     "InterchangeError",
     "InvalidValueError",
+    "NonFiniteError",
     "ShapeError",
     "TensorIndexError",
     "UnsupportedError",
@@ -56,6 +57,10 @@ class InvalidValueError(EmberError, ValueError):
 
 class ArgumentError(EmberError, TypeError):
     """An argument is of a type that the function does not take."""
+
+
+class NonFiniteError(EmberError, ArithmeticError):
+    """A loss or a gradient is not a number, or infinite."""
 
 
 class TensorIndexError(EmberError, IndexError):

@@ -20,9 +20,12 @@ from . import (
     losses,
     modules,
     optimizers,
+    schedulers,
     tensor,
     transforms,
 )
+from ._clip import clip_grad_norm, clip_grad_value
+from .averaging import ExponentialMovingAverage
 from .layers import (
     CELU,
     ELU,
@@ -204,6 +207,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "ExponentialMovingAverage",
     "Flatten",
     "GRUCell",
     "GaussianNLLLoss",
@@ -274,6 +278,8 @@ __all__ = [
     "bilinear",
     "celu",
     "checkpoint",
+    "clip_grad_norm",
+    "clip_grad_value",
     "compile",
     "dropout",
     "elu",
@@ -303,6 +309,7 @@ __all__ = [
     "relu",
     "relu6",
     "save",
+    "schedulers",
     "save_checkpoint",
     "selu",
     "set_backend",

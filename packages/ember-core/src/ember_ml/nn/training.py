@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ember_ml.backend._bound import Bound
-from ember_ml.backend.protocol import Backend, Native
-from ember_ml.backend.registry import use_backend
+from ember_ml.backend.errors import InvalidValueError, NonFiniteError
+from ember_ml.nn.averaging import ExponentialMovingAverage
 from ember_ml.nn.modules import Module
-from ember_ml.nn.modules._state import slots, structure
 from ember_ml.nn.optimizers import Optimizer
-from ember_ml.nn.tensor import EmberTensor
-from ember_ml.nn.tensor._careful import wrap_native
-from ember_ml.nn.tensor._streams import Streams
+from ember_ml.nn.tensor import EmberTensor, zeros_like
 from ember_ml.nn.transforms import value_and_grad
 
 from . import _trees
 from ._captured import Captured
+from ._clip import _check, limit
 from ._report import Report, Reporter
+from ._step import Program, Ready
 
 __all__ = ["TrainStep", "train_step"]
 
@@ -29,6 +28,11 @@ def train_step(
     optimizer: Optimizer,
     *,
     compile: bool = False,
+    clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
+    accumulate: int = 1,
+    average: ExponentialMovingAverage | None = None,
+    check_finite: bool = True,
     report: Report | None = None,
 ) -> TrainStep:
     """A function of a batch that takes one step of training and gives the loss.
@@ -38,7 +42,19 @@ def train_step(
         compile: whether the step is one program of the engine, where it has a compiler. The
             numbers are the same to rounding; the first call with a form of batch takes longer.
             What `nn.compile` says of arguments holds for the batch.
+        clip_grad_norm: see `nn.clip_grad_norm`.
+        clip_grad_value: see `nn.clip_grad_value`; it comes first.
+        accumulate: the number of calls whose gradients are averaged for one update: batches of
+            one size and a mean for a loss give what one large batch would.
+        average: a moving average of the weights, updated after each update of them.
+        check_finite: refuse a loss that is nan or infinite: the step then changes nothing. A
+            compiled step says so at the next call, or when `TrainStep.check` is called, so that
+            nobody waits for the loss.
         report: see `nn.compile`.
+
+    The function raises:
+        NonFiniteError: see ``check_finite``; the message names the step.
+        InvalidValueError: the model has no trainable parameters.
 
     >>> from ember_ml import nn
     >>> from ember_ml.nn import tensor as et
@@ -52,11 +68,35 @@ def train_step(
     >>> (step(x, y) < first).item()
     True
     """
-    return TrainStep(model, loss_fn, optimizer, compile=compile, report=report)
+    if not isinstance(accumulate, int) or accumulate < 1:
+        raise InvalidValueError(f"train_step: accumulate is a positive integer, not {accumulate!r}")
+    for name, value in {
+        "clip_grad_norm": clip_grad_norm,
+        "clip_grad_value": clip_grad_value,
+    }.items():
+        if value is not None:
+            _check(f"train_step: {name}", value)
+    if average is not None and average.model is not model:
+        raise InvalidValueError("train_step: average is of another model")
+    return TrainStep(
+        model,
+        loss_fn,
+        optimizer,
+        compile=compile,
+        limits=(clip_grad_norm, clip_grad_value),
+        accumulate=accumulate,
+        average=average,
+        check_finite=check_finite,
+        report=report,
+    )
 
 
 class TrainStep:
-    """What `train_step` returns."""
+    """What `train_step` returns.
+
+    Attributes:
+        calls: how many calls have entered the gradients of the next update.
+    """
 
     def __init__(
         self,
@@ -65,173 +105,141 @@ class TrainStep:
         optimizer: Optimizer,
         *,
         compile: bool,
-        report: Report | None = None,
+        limits: tuple[float | None, float | None],
+        accumulate: int,
+        average: ExponentialMovingAverage | None,
+        check_finite: bool,
+        report: Report | None,
     ) -> None:
         self.model = model
         self.loss_fn = loss_fn
         self.optimizer = optimizer
         self.compile = compile
-        self._gradients = value_and_grad(loss_fn)
-        self._programs: dict[Hashable, _Program] = {}
-        self._ready: _Ready | None = None
+        self.limits = limits
+        self.accumulate = accumulate
+        self.average = average
+        self.check_finite = check_finite
+        self.calls = 0
+        self.gradients = value_and_grad(loss_fn)
+        self.sums: dict[str, EmberTensor] = {}
+        self._programs: dict[Hashable, Program] = {}
+        self._ready: dict[bool, Ready] = {}
+        self._unseen: EmberTensor | None = None
         self._captured = Captured(loss_fn)
         self._reporter = Reporter(loss_fn, report)
 
     def __call__(self, *batch: Any) -> EmberTensor:
         """Take a step on ``batch``; gives the loss before it."""
+        self.check()
+        due = self.calls + 1 == self.accumulate
         if not self.compile:
-            loss, gradients = self._gradients(self.model, *batch)
-            self.optimizer.update(self.model, gradients)
-            return loss
-        self.optimizer.step += 1
+            return self._eager(batch, due)
+        if due:
+            self.optimizer.step += 1
         try:
-            return self._compiled(batch)
+            loss = self._compiled(batch, due)
         except BaseException:
-            self.optimizer.step -= 1
+            if due:
+                self.optimizer.step -= 1
             raise
+        self.calls = 0 if due else self.calls + 1
+        if due and self.average is not None:
+            self.average.updates += 1
+        if self.check_finite:
+            self._unseen = loss
+        return loss
 
-    def _compiled(self, batch: tuple[Any, ...]) -> EmberTensor:
-        ready = self._ready
+    def check(self) -> None:
+        """Look at the loss of the last compiled step; without ``check_finite`` nothing happens.
+
+        Raises:
+            NonFiniteError: it was nan or infinite. The step has changed nothing.
+        """
+        loss, self._unseen = self._unseen, None
+        if loss is None or math.isfinite(loss.item()):
+            return
+        step = self._number(self.optimizer.step)
+        if self.calls:
+            self.calls -= 1
+        else:
+            self.calls = self.accumulate - 1
+            self.optimizer.step -= 1
+            if self.average is not None:
+                self.average.updates -= 1
+        raise self._failure(loss, step)
+
+    def _number(self, updates: int) -> str:
+        return f"step {updates}" + (
+            f" (one of {self.accumulate} calls)" if self.accumulate > 1 else ""
+        )
+
+    def _failure(self, loss: EmberTensor, step: str) -> NonFiniteError:
+        return NonFiniteError(
+            f"the loss of {step} is {loss.item()}; parameters, buffers and the optimizer's state "
+            "are as before it. A lower learning rate, nn.clip_grad_norm or a look at the batch may "
+            "help; to go on regardless, check_finite=False"
+        )
+
+    # -- one operation after the other --------------------------------------------------------
+
+    def _eager(self, batch: tuple[Any, ...], due: bool) -> EmberTensor:
+        self.optimizer.parameters(self.model)
+        buffers = _trees.Buffers.of([self.model]) if self.check_finite else None
+        loss, gradients = self.gradients(self.model, *batch)
+        if buffers is not None and not math.isfinite(loss.item()):
+            buffers.restore()
+            raise self._failure(loss, self._number(self.optimizer.step + 1))
+        if self.accumulate > 1:
+            gradients = self._added(gradients)
+        if due:
+            self.optimizer.update(self.model, limit(gradients, *self.limits))
+            self.sums = {}
+            if self.average is not None:
+                self.average.update()
+        else:
+            self.sums = gradients
+        self.calls = 0 if due else self.calls + 1
+        return loss
+
+    def _added(self, gradients: dict[str, EmberTensor]) -> dict[str, EmberTensor]:
+        parts = {name: x / self.accumulate for name, x in gradients.items()}
+        if self.sums.keys() != parts.keys():
+            return parts
+        return {name: self.sums[name] + x for name, x in parts.items()}
+
+    # -- as one program -----------------------------------------------------------------------
+
+    def _compiled(self, batch: tuple[Any, ...], due: bool) -> EmberTensor:
+        ready = self._ready.get(due)
         captured = [module for module in self._captured() if module is not self.model]
         if ready is not None and ready.fits(batch, captured, self.optimizer):
             return ready.program(ready.parameters, ready.others, list(batch))
         leaves = _trees.Leaves(([self.model, *captured], *batch))
         backend = _trees.backend_of(_trees.tensors_of(leaves.values), "train_step")
         _trees.lift(leaves, backend)
+        self.optimizer.parameters(self.model)
         key = (
+            due,
             _trees.static_key(leaves, backend, "train_step"),
             type(self.optimizer),
-            self.optimizer.fixed(),
+            self.optimizer.all_constant(),
         )
         program = self._programs.get(key)
         if program is None:
             self._reporter.trace((self.model, *batch), {}, backend)
-            program = self._programs[key] = _Program(self, leaves, backend)
+            program = self._programs[key] = Program(self, leaves, backend, due=due)
         parameters, others = program.tensors()
         if all(isinstance(x, EmberTensor) for x in batch):
-            self._ready = _Ready(program, parameters, others, batch, captured, self.optimizer)
+            self._ready[due] = Ready(program, parameters, others, batch, captured, self.optimizer)
         return program(parameters, others, [x for x in leaves.values if isinstance(x, EmberTensor)])
 
-
-class _Ready:
-    """The program of the last step, and what must be as it was for the next step to use it.
-
-    Working out the program afresh takes about as long as a small model's step.
-    """
-
-    def __init__(
-        self,
-        program: _Program,
-        parameters: dict[str, EmberTensor],
-        others: list[EmberTensor],
-        batch: tuple[EmberTensor, ...],
-        captured: list[Module],
-        optimizer: Optimizer,
-    ) -> None:
-        self.program = program
-        self.parameters = parameters
-        self.others = others
-        self.structure = structure()
-        self.captured = captured
-        self.batch = [(x._backend, x._tensor.shape) for x in batch]
-        self.optimizer = optimizer, optimizer.fixed()
-
-    def fits(self, batch: tuple[Any, ...], captured: list[Module], optimizer: Optimizer) -> bool:
-        """Whether a step on ``batch`` can use the program."""
-        return (
-            self.structure is structure()
-            and captured == self.captured
-            and not _trees.in_gradient()
-            and (optimizer, optimizer.fixed()) == self.optimizer
-            and len(batch) == len(self.batch)
-            and all(
-                x.__class__ is EmberTensor and x._backend is bound and x._tensor.shape == shape
-                for x, (bound, shape) in zip(batch, self.batch, strict=True)
-            )
-        )
-
-
-class _Program:
-    """The compiled step for one form of batches.
-
-    Its inputs are, in this order: trainable parameters, what the optimizer keeps for them (all of
-    these are replaced by the outputs in the same places), the other tensors of the modules, the batch,
-    the optimizer's numbers in each of the parameters' dtypes, and the states of random streams.
-    """
-
-    def __init__(self, step: TrainStep, leaves: _trees.Leaves, backend: Backend) -> None:
-        self.step = step
-        self.outline = leaves.outline()
-        self.modules = _trees.modules_of(leaves.values)
-        self.backend = backend
-        parameters = _trees.trainable(slots(step.model, "_parameters"))
-        self.bounds: list[Bound] = list(dict.fromkeys(x._backend for x in parameters.values()))
-        count = len(parameters) * (1 + len(step.optimizer.slots))
-        self.program = Streams(backend, lambda: backend.compile(self._flat, donate=range(count)))
-        self.written: list[int] = []
-
-    def tensors(self) -> tuple[dict[str, EmberTensor], list[EmberTensor]]:
-        """The trainable parameters, and the other tensors of the model."""
-        parameters = _trees.trainable(slots(self.step.model, "_parameters"))
-        known = {id(tensor) for tensor in parameters.values()}
-        others = [x for x in _trees.tensors_of(self.modules) if id(x) not in known]
-        return parameters, others
-
-    def __call__(
-        self,
-        parameters: dict[str, EmberTensor],
-        others: list[EmberTensor],
-        batch: list[EmberTensor],
-    ) -> EmberTensor:
-        optimizer, backend = self.step.optimizer, self.backend
-        state = list(parameters.values())
-        for name, tensor in parameters.items():
-            state += optimizer.kept(name, tensor)
-        outputs = self.program(
-            *[x._tensor for x in (*state, *others, *batch)], *self._numbers(state)
-        )
-        for tensor, native in zip(state, outputs, strict=False):
-            tensor._tensor = native
-        loss, *written = outputs[len(state) :]
-        if self.written:
-            _trees.Buffers.of(self.modules).write(self.written, written, backend)
-        return wrap_native(loss, backend)
-
-    def _numbers(self, state: list[EmberTensor]) -> list[Native]:
-        numbers = self.step.optimizer.numbers()
-        device = state[0].device if state else None
-        return [
-            self.backend.from_python(number, dtype=bound.native_dtype, device=device)
-            for bound in self.bounds
-            for number in numbers
-        ]
-
-    def _flat(self, *natives: Native) -> list[Native]:
-        """The step over native arrays, as the engine traces it."""
-        optimizer, model = self.step.optimizer, self.step.model
-        fresh = [wrap_native(native, self.backend) for native in natives]
-        states = fresh[len(fresh) - len(self.program) :]
-        source = iter(fresh[: len(fresh) - len(states)])
-        old, others = self.tensors()
-        parameters = {name: next(source) for name in old}
-        kept = {name: tuple(next(source) for _ in optimizer.slots) for name in old}
-        present = {id(old[name]): parameter for name, parameter in parameters.items()}
-        present |= {id(tensor): next(source) for tensor in others}
-        _, *batch = self.outline.filled(source)
-        numbers = {bound: tuple(next(source) for _ in optimizer.numbers()) for bound in self.bounds}
-        places = [place for m in self.modules for place in slots(m, "_parameters", "_buffers")]
-        with _trees.replaced(places, present), use_backend(self.backend.name):
-            # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers.of(self.modules)
-            try:
-                with self.program.drawn(states):
-                    loss, gradients = self.step._gradients(model, *batch)
-                self.written, written = buffers.written()
-            finally:
-                buffers.restore()
-        moved = [
-            optimizer.rule(parameter, gradients[name], kept[name], numbers[parameter._backend])
-            for name, parameter in parameters.items()
-        ]
-        outputs = [new for new, *_ in moved] + [x for _, *row in moved for x in row]
-        return [x._tensor for x in (*outputs, loss)] + written
+    def summed(self, parameters: dict[str, EmberTensor]) -> list[EmberTensor]:
+        """The sums of gradients, zeros at first."""
+        if self.accumulate == 1:
+            return []
+        if self.sums.keys() != parameters.keys() or any(
+            self.sums[name]._backend is not x._backend or self.sums[name].shape != x.shape
+            for name, x in parameters.items()
+        ):
+            self.sums = {name: zeros_like(x) for name, x in parameters.items()}
+        return list(self.sums.values())

@@ -41,6 +41,7 @@ from . import (
     _search,
     _shape,
     _signed,
+    _updates,
 )
 from ._mapping import mapping
 from ._streams import DEVICES, enter, evaluate

@@ -44,22 +44,3 @@ def order_statistics(x: Any, /, *, ranks: tuple[int, ...]) -> Any:
 
 def pad_constant(x: Any, widths: tuple[tuple[int, int], ...], /, *, value: float) -> Any:
     return mx.pad(x, widths, constant_values=mx.array(value, x.dtype))
-
-
-def adam_update(
-    x: Any,
-    gradient: Any,
-    mean: Any,
-    square: Any,
-    step_size: Any,
-    root: Any,
-    shrink: Any,
-    /,
-    *,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
-) -> tuple[Any, ...]:
-    mean = mean + (1.0 - beta1) * (gradient - mean)
-    square = beta2 * square + (1.0 - beta2) * mx.square(gradient)
-    return shrink * x - step_size * (mean / (mx.sqrt(square) / root + epsilon)), mean, square

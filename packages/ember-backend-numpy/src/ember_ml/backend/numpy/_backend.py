@@ -31,6 +31,7 @@ from . import (
     _reduce,
     _scatter,
     _shape,
+    _updates,
 )
 from ._quiet import quiet, quiet_module
 

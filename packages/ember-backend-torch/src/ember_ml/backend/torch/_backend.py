@@ -36,6 +36,7 @@ from . import (
     _sums,
     _transforms,
     _unsigned,
+    _updates,
 )
 from ._state import needs_values
 

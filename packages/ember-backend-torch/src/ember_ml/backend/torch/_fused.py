@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from ember_ml.backend.protocol import Native
 from torch.nn import functional
-
-from ._state import is_transformed
 
 
 def linear(x: Native, weight: Native, bias: Native, /) -> Native:
@@ -55,74 +51,3 @@ def pad_constant(
     inside = functional.pad(torch.ones_like(x, dtype=torch.bool), flat)
     outside = torch.tensor(value, dtype=x.dtype, device=x.device)
     return torch.where(inside, functional.pad(x, flat), outside)
-
-
-# -- optimizers: in place, unless a transform records what happens -----------------------------
-
-
-def sgd_update(
-    x: Native,
-    gradient: Native,
-    velocity: Native,
-    rate: Native,
-    /,
-    *,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-) -> tuple[Native, Native]:
-    if weight_decay:
-        gradient = gradient + weight_decay * x
-    if is_transformed(x, gradient, velocity):
-        if momentum:
-            velocity = momentum * velocity + (1.0 - dampening) * gradient
-            gradient = gradient + momentum * velocity if nesterov else velocity
-        return x - rate * gradient, velocity
-    if momentum:
-        velocity.mul_(momentum).add_(gradient, alpha=1.0 - dampening)
-        gradient = gradient.add(velocity, alpha=momentum) if nesterov else velocity
-    return x.add_(gradient, alpha=-float(rate)), velocity
-
-
-def adam_update(
-    x: Native,
-    gradient: Native,
-    mean: Native,
-    square: Native,
-    step_size: Native,
-    root: Native,
-    shrink: Native,
-    /,
-    *,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
-) -> tuple[Native, Native, Native]:
-    # step * m / (sqrt(v) / root + epsilon), with one division for each element instead of two
-    scale, floor = step_size * root, epsilon * root
-    if is_transformed(x, gradient, mean, square):
-        mean = mean + (1.0 - beta1) * (gradient - mean)
-        square = beta2 * square + (1.0 - beta2) * (gradient * gradient)
-        return shrink * x - scale * (mean / (square.sqrt() + floor)), mean, square
-    if not (x.is_contiguous() and mean.is_contiguous() and square.is_contiguous()):
-        x, mean, square = x.contiguous(), mean.contiguous(), square.contiguous()
-    if shrink != 1.0:
-        x.mul_(shrink)
-    # `scale` and `floor` hold the corrections of the bias, which are one at an infinite step.
-    torch._fused_adam_(
-        [x],
-        [gradient.contiguous()],
-        [mean],
-        [square],
-        [],
-        [torch.tensor(math.inf, device=x.device)],
-        lr=float(scale),
-        beta1=beta1,
-        beta2=beta2,
-        weight_decay=0.0,
-        eps=float(floor),
-        amsgrad=False,
-        maximize=False,
-    )
-    return x, mean, square

@@ -21,6 +21,7 @@ from . import (
     _reduction,
     _rows,
     _search,
+    _updates,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "_reduction",
     "_rows",
     "_search",
+    "_updates",
 ]
