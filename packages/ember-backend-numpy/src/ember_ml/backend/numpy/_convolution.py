@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 #: Elements of columns made at a time.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 18
 
 
 def windowed(x, weight, sizes, stride, dilation, groups):

@@ -90,7 +90,7 @@ def _transposed(
     inputs, outputs, *kernel = weight.shape
     last = _starts(options, [n - 1 for n in x.shape[2:]], [k - 1 for k in kernel])
     full = [n + 1 + more for n, more in zip(last, output_padding, strict=True)]
-    y = np.zeros((x.shape[0], outputs * groups, *full))
+    y: Any = np.zeros((x.shape[0], outputs * groups, *full))
     for c in range(inputs):
         first = c // (inputs // groups) * outputs
         for place, offset in itertools.product(np.ndindex(*x.shape[2:]), np.ndindex(*kernel)):
