@@ -68,7 +68,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses, _updates)
     return found
 
 

@@ -62,7 +62,8 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_normalization, _pooling, _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent),
+            (_normalization, _pooling, _attention, _activations, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent,
+             _updates),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

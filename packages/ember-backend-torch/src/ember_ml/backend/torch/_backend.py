@@ -66,6 +66,7 @@ class TorchBackend(Backend):
     modules: tuple[ModuleType, ...] = (
         _normalization, _pooling, _activations, _attention, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random,
         _recurrent,
+        _updates,
     )  # fmt: skip
     variants: Mapping[DType, tuple[ModuleType, ...]] = _variants()
     whole = {"sum": torch.sum, "prod": torch.prod}

@@ -1,4 +1,4 @@
-"""Softmax, affine maps, and fused losses."""
+"""Softmax, affine maps and fused losses."""
 
 from __future__ import annotations
 
@@ -43,3 +43,5 @@ def _affine(draw: Draw, dtype: DType) -> Call:
 
 
 case("linear", _affine, reference=lambda x, w, b: x @ w.T + b, gradient=(0, 1, 2), tolerance=4)
+
+
