@@ -139,6 +139,67 @@ def test_resuming_on_another_engine(tmp_path, backend, engines):
             assert {x.backend for x in resumed.model.state_dict().values()} == {other}
 
 
+SCHEDULERS = {
+    "plateau": lambda o: nn.schedulers.ReduceLROnPlateau(o, factor=0.5, patience=0),
+    "cosine": lambda o: nn.schedulers.CosineAnnealingLR(o, 7),
+    "one cycle": lambda o: nn.schedulers.OneCycleLR(o, 0.3, total_steps=20),
+}
+
+
+class Scheduled:
+    """A run with a scheduler, groups, a frozen layer and an average of the weights."""
+
+    def __init__(self, make):
+        self.model = Noisy().freeze("first.bias")
+        groups = [{"parameters": "*.bias", "learning_rate": 0.5}]
+        self.optimizer = nn.optimizers.Adam(0.2, groups=groups)
+        self.scheduler = make(self.optimizer)
+        self.average = nn.ExponentialMovingAverage(self.model, 0.9)
+        self.rates = []
+
+    def parts(self):
+        return {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "others": {"average": self.average},
+        }
+
+    def train(self, steps):
+        x, y = et.reshape(et.arange(32.0), (8, 4)) / 32, et.asarray([0, 1] * 4)
+        losses = []
+        for _ in range(steps):
+            loss, grads = nn.value_and_grad(loss_fn)(self.model, x, y)
+            self.optimizer.update(self.model, grads)
+            self.average.update()
+            losses.append(loss.item())
+            self.rates = self.optimizer.rates
+            if isinstance(self.scheduler, nn.schedulers.ReduceLROnPlateau):
+                self.scheduler.step(loss)
+            else:
+                self.scheduler.step()
+        return losses, self.rates, [x.tolist() for x in self.average.averages.values()]
+
+
+@pytest.mark.parametrize("make", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_schedules_groups_and_averages_go_on(tmp_path, make):
+    et.random.seed(1)
+    run = Scheduled(make)
+    run.train(4)
+    nn.save_checkpoint(tmp_path / "c", **run.parts())
+    expected = run.train(4)
+    again = Scheduled(make)
+    again.train(1)
+    nn.load_checkpoint(tmp_path / "c", **again.parts())
+    assert again.train(4) == expected
+    before = again.optimizer.rates, again.scheduler.state_dict()
+    with pytest.raises(CheckpointError, match="optimizer: the checkpoint is of Adam, not SGD"):
+        nn.load_checkpoint(
+            tmp_path / "c", **(again.parts() | {"optimizer": nn.optimizers.SGD(0.1)})
+        )
+    assert (again.optimizer.rates, again.scheduler.state_dict()) == before
+
+
 def test_the_current_backend_need_not_be_the_models(tmp_path, backend, engines):
     run = Run()
     run.train(2)

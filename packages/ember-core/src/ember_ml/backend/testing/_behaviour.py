@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,24 @@ class Behaviour(Base):
                 assert x.max() < 1
             assert abs(x.mean() - mean) < 5 * deviation / size**0.5
             assert abs(x.std() - deviation) < 0.03
+
+    def test_native_random_numbers_go_on(self, engine: Backend) -> None:
+        """The engine's own generator goes on where its state was taken."""
+        if type(engine).native_generator is Backend.native_generator:
+            pytest.skip("the engine has no generator of its own")
+        generator = et.random.Generator(7, engine="native")
+        generator.normal((3,))
+        if type(engine).generator_state is Backend.generator_state:
+            with pytest.raises(UnsupportedError, match=engine.name):
+                generator.state_dict()
+            return
+        state = json.loads(json.dumps(generator.state_dict()))
+        other = et.random.Generator(8, engine="native")
+        other.normal((5,))
+        other.load_state_dict(state)
+        for kind in ("normal", "uniform", "bits"):
+            found, expected = (getattr(x, kind)((9,)).tolist() for x in (other, generator))
+            assert found == expected, f"{kind}: the stream did not go on"
 
     def test_vmap(self, engine: Backend) -> None:
         """A mapped function gives what a loop over the axis gives."""

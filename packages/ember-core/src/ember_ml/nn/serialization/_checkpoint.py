@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from ember_ml.backend.errors import ArgumentError, CheckpointError, EmberError
 from ember_ml.backend.registry import current_backend, use_backend
 from ember_ml.nn.modules import Module, _state
 from ember_ml.nn.tensor import EmberTensor, random
+from ember_ml.nn.tensor._careful import wrap_native
 
 from . import _directory, _files
 from ._values import decoded, encoded
@@ -146,12 +147,13 @@ def load_checkpoint(
         content = _read(path)
         faults: list[str] = []
         apply: list[Callable[[], object]] = []
-        for name, thing in _parts(model, optimizer, scheduler, others, random_state).items():
+        parts = _parts(model, optimizer, scheduler, others, random_state)
+        for name, thing in parts.items():
             if name not in content.parts:
                 faults.append(f"{name}: the checkpoint holds {', '.join(content.parts)}")
                 continue
             try:
-                apply.append(_tried(thing, *content.parts[name]))
+                apply.append(_tried(thing, *content.parts[name], parts.values()))
             except EmberError as error:
                 faults.append(f"{name}: {error}")
         if faults:
@@ -242,7 +244,9 @@ def _read(path: str | os.PathLike[str]) -> _Content:
         ) from error
 
 
-def _tried(thing: Stateful, saved_class: str, state: Any) -> Callable[[], object]:
+def _tried(
+    thing: Stateful, saved_class: str, state: Any, parts: Iterable[Stateful]
+) -> Callable[[], object]:
     """What loads ``thing``, after the same has gone well without changing it.
 
     Raises:
@@ -254,16 +258,20 @@ def _tried(thing: Stateful, saved_class: str, state: Any) -> Callable[[], object
     # Adam's state has the names and shapes of AdamW's, and means something else.
     if saved_class != type(thing).__name__:
         raise CheckpointError(f"the checkpoint is of {saved_class}, not {type(thing).__name__}")
-    _twin(thing).load_state_dict(state)
+    _twin(thing, parts).load_state_dict(state)
     return lambda: thing.load_state_dict(state)
 
 
-def _twin(thing: Stateful) -> Any:
-    """A copy to be changed, which shares the memory of tensors with ``thing``."""
+def _twin(thing: Stateful, parts: Iterable[Stateful]) -> Any:
+    """A copy to be changed, which shares the memory of tensors with ``thing`` and other parts."""
     if isinstance(thing, random.Generator):
         return random.Generator(0, engine=thing.engine)
     shared: dict[int, Any] = {}
-    for value in thing.state_dict().values():
-        if isinstance(value, EmberTensor):
-            shared[id(value)] = copy.copy(value)
+    for part in parts:
+        if isinstance(part, random.Generator):
+            shared[id(part)] = _twin(part, ())
+            continue
+        for x in part.state_dict().values():
+            if isinstance(x, EmberTensor):
+                shared[id(x)] = wrap_native(x._tensor, x._backend.backend)
     return copy.deepcopy(thing, shared)
