@@ -36,6 +36,7 @@ from . import (
     _normalization,
     _pooling,
     _random,
+    _recurrent,
     _reduce,
     _scatter,
     _search,
@@ -68,7 +69,7 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses, _updates)
+            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses, _recurrent, _updates)
     return found
 
 

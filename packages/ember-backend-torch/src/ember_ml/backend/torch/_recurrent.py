@@ -210,6 +210,8 @@ def _stepped(a: Inputs, cell: Any, reverse: bool) -> tuple[Native, Any]:
     for x in reversed(a.x.unbind(0)) if reverse else a.x.unbind(0):
         state = cell(x, state, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh)
         found.append(state if a.c is None else state[0])
+    if not found:
+        return a.x.new_empty((0, *a.h.shape)), state
     return torch.stack(found[::-1] if reverse else found), state
 
 
