@@ -2,5 +2,14 @@
 
 from ._containers import ModuleDict, ModuleList, Sequential
 from ._module import Module, Parameter
+from ._parameters import ParameterDict, ParameterList
 
-__all__ = ["Module", "ModuleDict", "ModuleList", "Parameter", "Sequential"]
+__all__ = [
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "Sequential",
+]
