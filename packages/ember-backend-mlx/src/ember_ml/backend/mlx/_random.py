@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -59,18 +60,21 @@ def _block(stream: Any, offset: int, count: int) -> Any:
     index = mx.arange(count, dtype=mx.int64) + (stream[2] + offset)
     x0 = (index & _MASK).astype(mx.uint32) + keys[0]
     x1 = (index >> 32).astype(mx.uint32) + keys[1]
+    return mx.reshape(mx.stack(_rounds(x0, x1, *keys), 1), (-1,))
+
+
+@partial(mx.compile, shapeless=True)
+def _rounds(x0: Any, x1: Any, *keys: Any) -> tuple[Any, Any]:
     for group in range(5):
         for r in _ROTATIONS[group % 2]:
             x0 = x0 + x1
             x1 = mx.bitwise_xor(mx.left_shift(x1, r) | mx.right_shift(x1, 32 - r), x0)
         x0 = x0 + keys[(group + 1) % 3]
         x1 = x1 + (keys[(group + 2) % 3] + (group + 1))
-    return mx.reshape(mx.stack([x0, x1], 1), (-1,))
+    return x0, x1
 
 
-def random_words(
-    stream: Any, count: int, /, *, offset: int = 0, device: str | None = None
-) -> Any:
+def random_words(stream: Any, count: int, /, *, offset: int = 0, device: str | None = None) -> Any:
     enter()
     blocks = []
     for first in range(offset, offset + max(count, 1), _BLOCK):

@@ -45,3 +45,19 @@ def _encrypt(key, x0, x1):
 
 def halves_below(words, limit, /):
     return np.ascontiguousarray(words).view(np.int16) < limit - 0x8000
+
+
+def kept_below(x, words, limit, /, *, scale):
+    return x * factors(x, words, limit, scale)
+
+
+def factors(x, words, limit, scale):
+    """``scale`` or zero for each element of ``x``."""
+    kept = halves_below(words, limit)[: x.size].astype(x.dtype)
+    kept *= scale
+    return kept.reshape(x.shape)
+
+
+def kept_product(answer, x, words, limit, *, scale):
+    """The gradient of `kept_below` by ``x``."""
+    return lambda g: g * factors(x, words, limit, scale)

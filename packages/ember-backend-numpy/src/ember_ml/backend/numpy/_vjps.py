@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _fused as _loud
-from . import _lookup, _losses, _vjps_convolution
+from . import _lookup, _losses, _random, _vjps_convolution
 from ._quiet import quiet, quiet_module
 from ._vjps_activations import ACTIVATIONS
 
@@ -37,6 +37,7 @@ def _log_softmax_vjp(answer, x, *, axis=-1):
 VJPS: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     **ACTIVATIONS,
     "embedding": (quiet(_lookup.embedding), (_lookup.weight_product,)),
+    "kept_below": (quiet(_random.kept_below), (_random.kept_product,)),
     "linear": (
         _fused.linear,
         (

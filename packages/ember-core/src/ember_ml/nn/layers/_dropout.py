@@ -12,6 +12,7 @@ from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype, zeros_like
+from ember_ml.nn.tensor._halves import kept_below
 from ember_ml.nn.tensor.random import Generator, default_generator
 
 __all__ = [
@@ -48,7 +49,7 @@ def _kept(
         return astype(source.bernoulli(1.0 - p, shape, device=x.device), x.dtype)
 
 
-def _dropped(
+def _dropped_whole(
     x: EmberTensor, p: float, shape: tuple[int, ...], generator: Generator | None
 ) -> EmberTensor:
     if p == 0:
@@ -85,7 +86,14 @@ def dropout(
     [0.0, 0.0, 0.0, 2.0, 2.0, 0.0]
     """
     x, p = asarray(x), _probability("dropout", p)
-    return _dropped(x, p, x.shape, generator) if training else x
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return zeros_like(x)
+    source = default_generator() if generator is None else generator
+    with use_backend(x.backend):
+        words = source.bits(((math.prod(x.shape) + 1) // 2,), device=x.device)
+    return kept_below(x, words, round((1.0 - p) * 2**16), scale=1.0 / (1.0 - p))
 
 
 def alpha_dropout(
@@ -173,7 +181,7 @@ class _ChannelDropout(_Dropout):
         if not self.training:
             return x
         ones = (1,) * (x.ndim - decided)
-        return _dropped(x, self.p, (*x.shape[:decided], *ones), self.generator)
+        return _dropped_whole(x, self.p, (*x.shape[:decided], *ones), self.generator)
 
 
 class Dropout1d(_ChannelDropout):

@@ -45,7 +45,9 @@ def _words(draw: Draw, dtype: DType) -> Call:
 def _stream(stream: Any, count: int, *, offset: int) -> Any:
     *key, start = (int(word) for word in stream)
     start += offset
-    blocks = [threefry((key[0], key[1]), (i & 0xFFFFFFFF, i >> 32)) for i in range(start, start + count)]
+    blocks = [
+        threefry((key[0], key[1]), (i & 0xFFFFFFFF, i >> 32)) for i in range(start, start + count)
+    ]
     return np.asarray(blocks, dtype=np.uint32).reshape(-1)
 
 
@@ -74,3 +76,17 @@ case(
     reference=_below,
     accepts=lambda dtype: dtype is DTYPES["uint32"],
 )
+
+
+def _kept(draw: Draw, dtype: DType) -> Call:
+    x = draw.array(dtype)
+    words = draw.random.integers(0, 2**32, (x.values.size + 1) // 2)
+    words = Array(words.astype(np.uint32), DTYPES["uint32"])
+    return (x, words, draw.one_of(0, 20_000, 2**15, 2**16)), {"scale": draw.one_of(1.0, 1.25)}
+
+
+def _kept_below(x: Any, words: Any, limit: int, *, scale: float) -> Any:
+    return x * scale * _below(words, limit)[: x.size].reshape(x.shape)
+
+
+case("kept_below", _kept, reference=_kept_below, gradient=(0,))
