@@ -9,6 +9,7 @@ from typing import Any
 from ember_ml.backend.errors import InvalidValueError, NonFiniteError
 from ember_ml.nn.averaging import ExponentialMovingAverage
 from ember_ml.nn.modules import Module
+from ember_ml.nn.modules._state import structure
 from ember_ml.nn.optimizers import Optimizer
 from ember_ml.nn.tensor import EmberTensor, zeros_like
 from ember_ml.nn.transforms import value_and_grad
@@ -125,6 +126,7 @@ class TrainStep:
         self._programs: dict[Hashable, Program] = {}
         self._ready: dict[bool, Ready] = {}
         self._unseen: EmberTensor | None = None
+        self._able: tuple[object, bool] = (None, False)
         self._captured = Captured(loss_fn)
         self._reporter = Reporter(loss_fn, report)
 
@@ -132,7 +134,7 @@ class TrainStep:
         """Take a step on ``batch``; gives the loss before it."""
         self.check()
         due = self.calls + 1 == self.accumulate
-        if not self.compile:
+        if not self._compiles():
             return self._eager(batch, due)
         if due:
             self.optimizer.step += 1
@@ -158,7 +160,6 @@ class TrainStep:
         loss, self._unseen = self._unseen, None
         if loss is None or math.isfinite(loss.item()):
             return
-        step = self._number(self.optimizer.step)
         if self.calls:
             self.calls -= 1
         else:
@@ -166,19 +167,23 @@ class TrainStep:
             self.optimizer.step -= 1
             if self.average is not None:
                 self.average.updates -= 1
-        raise self._failure(loss, step)
+        raise self._failure(loss)
 
-    def _number(self, updates: int) -> str:
-        return f"step {updates}" + (
-            f" (one of {self.accumulate} calls)" if self.accumulate > 1 else ""
-        )
-
-    def _failure(self, loss: EmberTensor, step: str) -> NonFiniteError:
+    def _failure(self, loss: EmberTensor) -> NonFiniteError:
+        part = f" (call {self.calls + 1} of {self.accumulate})" if self.accumulate > 1 else ""
         return NonFiniteError(
-            f"the loss of {step} is {loss.item()}; parameters, buffers and the optimizer's state "
+            f"the loss of step {self.optimizer.step + 1}{part} is {loss.item()}; parameters, buffers and the optimizer's state "
             "are as before it. A lower learning rate, nn.clip_grad_norm or a look at the batch may "
             "help; to go on regardless, check_finite=False"
         )
+
+    def _compiles(self) -> bool:
+        """Whether steps are programs: they are to be, and the engine has a compiler."""
+        if self.compile and self._able[0] is not structure():
+            parameters = self.optimizer.parameters(self.model)
+            backend = next(iter(parameters.values()))._backend.backend
+            self._able = structure(), "compile" in backend.capabilities
+        return self.compile and self._able[1]
 
     # -- one operation after the other --------------------------------------------------------
 
@@ -188,7 +193,7 @@ class TrainStep:
         loss, gradients = self.gradients(self.model, *batch)
         if buffers is not None and not math.isfinite(loss.item()):
             buffers.restore()
-            raise self._failure(loss, self._number(self.optimizer.step + 1))
+            raise self._failure(loss)
         if self.accumulate > 1:
             gradients = self._added(gradients)
         if due:

@@ -60,7 +60,9 @@ def checked_groups(kind: type[Optimizer], groups: Sequence[Group]) -> list[dict[
 def _checked_selection(kind: type[Optimizer], number: int, selection: Any) -> Any:
     if callable(selection):
         return selection
-    names = (selection,) if isinstance(selection, str) else tuple(selection)
+    if isinstance(selection, str):
+        return (selection,)
+    names = tuple(selection) if isinstance(selection, Iterable) else ()
     if not names or not all(isinstance(name, str) for name in names):
         raise ArgumentError(
             f"{kind.__name__}: the parameters of group {number} are given by name, as a pattern "
