@@ -7,6 +7,7 @@ slices add as many whole arrays as there are slices.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -29,10 +30,16 @@ def _beyond(n: int, k: int, step: int, edge: int, gap: int, size: int) -> int:
     return (size - 1) * step + (k - 1) * gap + 1 - n - edge
 
 
-def _parts(axis: int, k: int, step: int, gap: int, size: int) -> list[Any]:
+def _slices(k: int, step: int, gap: int, size: int) -> list[slice]:
     """Where the first elements of all windows are, the second ones, and so on."""
-    last, after = (size - 1) * step + 1, (slice(None),) * (-axis - 1)
-    return [(..., slice(n, n + last, step), *after) for n in range(0, k * gap, gap)]
+    last = (size - 1) * step + 1
+    return [slice(n, n + last, step) for n in range(0, k * gap, gap)]
+
+
+def _parts(axis: int, k: int, step: int, gap: int, size: int) -> list[Any]:
+    """`_slices` of ``axis``, counted from the end."""
+    after = (slice(None),) * (-axis - 1)
+    return [(..., part, *after) for part in _slices(k, step, gap, size)]
 
 
 def _assembled(shape: Any, axis: int, numbers: Numbers, pieces: list[Any]) -> Any:
@@ -55,26 +62,48 @@ def _assembled(shape: Any, axis: int, numbers: Numbers, pieces: list[Any]) -> An
 
 
 @functools.lru_cache(maxsize=256)
-def _greatest(axis: int, numbers: Numbers) -> Callable[[Any], Any]:
-    """The greatest element of windows along one axis, the first of them in the gradient."""
-    k, step, edge, gap, size = numbers
-    parts = _parts(axis, k, step, gap, size)
+def _greatest(numbers: tuple[Numbers, ...]) -> Callable[[Any], Any]:
+    """The greatest element of windows, the first of which has the gradient.
+
+    Args:
+        numbers: kernel, stride, padding, dilation and size for each axis.
+    """
+    axes = range(-len(numbers), 0)
+
+    def widened(x: Any) -> Any:
+        for axis, n in zip(axes, numbers, strict=True):
+            x = _padded(x, axis, _beyond(x.shape[axis], *n), n[2], -math.inf)
+        return x
 
     def forward(x: Any) -> Any:
-        wide = _padded(x, axis, _beyond(x.shape[axis], *numbers), edge, -math.inf)
-        return functools.reduce(mx.maximum, [wide[part] for part in parts])
+        x = widened(x)
+        for axis, (k, step, _, gap, size) in zip(axes, numbers, strict=True):
+            parts = _parts(axis, k, step, gap, size)
+            x = functools.reduce(mx.maximum, [x[part] for part in parts])
+        return x
 
     function = mx.custom_function(forward)
+    spans = [_slices(k, step, gap, size) for k, step, _, gap, size in numbers]
+    places = [(..., *part) for part in itertools.product(*spans)]
+    apart = all(gap == 1 and step >= k for k, step, _, gap, _ in numbers)
+
+    @mx.compile
+    def won(wide: Any, g: Any, y: Any) -> list[Any]:
+        pieces = []
+        for place in places[:-1]:
+            # a product: a choice between g and 0 takes several times as long
+            pieces.append(g * (wide[place] == y))
+            g = g - pieces[-1]  # nothing, where somebody has won
+        return [*pieces, g]
 
     @function.vjp
     def _(x: Any, g: Any, y: Any) -> Any:
-        wide = _padded(x, axis, _beyond(x.shape[axis], *numbers), edge, -math.inf)
-        pieces = []
-        for part in parts[:-1]:
-            won = mx.where(wide[part] == y, g, 0)
-            g = g - won  # nothing, where somebody has won
-            pieces.append(won)
-        return _assembled(x.shape, axis, numbers, [*pieces, g])
+        wide = widened(x)
+        d = mx.zeros(wide.shape, g.dtype)
+        for place, piece in zip(places, won(wide, g, y), strict=True):
+            d[place] = piece if apart else d[place] + piece
+        own = zip(numbers, x.shape[-len(numbers) :], strict=True)
+        return d[(..., *(slice(n[2], n[2] + size) for n, size in own))]
 
     return function
 
@@ -108,11 +137,7 @@ def max_windows(
     dilation: Numbers,
     sizes: Numbers,
 ) -> Any:
-    numbers = list(zip(kernel, stride, padding, dilation, sizes, strict=True))
-    # the last axis first: of equal elements the first one in the order of memory then wins
-    for axis in range(-1, -len(sizes) - 1, -1):
-        x = _greatest(axis, numbers[axis])(x)
-    return x
+    return _greatest(tuple(zip(kernel, stride, padding, dilation, sizes, strict=True)))(x)
 
 
 def mean_windows(

@@ -1,9 +1,11 @@
-"""Overrides of pooling, axis by axis: a window's part is a slice of all windows at once.
+"""Overrides of pooling: a part of all windows is a slice.
 
-``forward_...`` also gives what ``backward_...`` needs; see `_tape.primitive_keeping`.
+``backward_...`` is as in `_tape.primitive_keeping`.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -18,71 +20,87 @@ def _padded(x, axis, kernel, step, edge, gap, size, value):
     return np.pad(x, widths, constant_values=value)
 
 
-def _parts(axis, kernel, step, gap, size):
+def _slices(kernel, step, gap, size):
     """Where the first elements of all windows are, the second ones, and so on."""
-    before, last = (slice(None),) * axis, (size - 1) * step + 1
-    return [(*before, slice(n, n + last, step)) for n in range(0, kernel * gap, gap)]
+    last = (size - 1) * step + 1
+    return [slice(n, n + last, step) for n in range(0, kernel * gap, gap)]
 
 
-def _put(shape, parts, pieces, step, gap, dtype):
-    """``pieces`` added up at ``parts`` of an array of zeros."""
-    disjoint = gap == 1 and step >= len(parts)
-    covered = disjoint and all(
-        p.step == len(parts) and n == (p.stop - p.start + step - 1) // step * step
-        for *_, p in parts
-        for n in shape[len(parts[0]) - 1 : len(parts[0])]
-    )
-    total = np.empty(shape, dtype) if covered else np.zeros(shape, dtype)
-    for part, piece in zip(parts, pieces, strict=True):
-        if disjoint:
-            total[part] = piece
+def _combined(combine, x, value, kernel, stride, padding, dilation, sizes):
+    """The elements of each window made into one, axis by axis."""
+    first = x.ndim - len(sizes)
+    numbers = zip(kernel, stride, padding, dilation, sizes, strict=True)
+    for axis, (k, step, edge, gap, size) in enumerate(numbers, first):
+        if size == 1 and not edge and k == x.shape[axis] and gap == 1:
+            x = combine.reduce(x, axis, keepdims=True)
+            continue
+        wide = _padded(x, axis, k, step, edge, gap, size, value)
+        front = (slice(None),) * axis
+        parts = [wide[(*front, part)] for part in _slices(k, step, gap, size)]
+        x = combine(parts[0], parts[1]) if k > 1 else parts[0].copy()
+        for part in parts[2:]:
+            combine(x, part, out=x)
+    return x
+
+
+def _places(kernel, stride, dilation, sizes):
+    """The parts of windows that slide over several axes, in the order of memory."""
+    numbers = zip(kernel, stride, dilation, sizes, strict=True)
+    return [(..., *part) for part in itertools.product(*(_slices(*n) for n in numbers))]
+
+
+def _put(shape, places, pieces, kernel, stride, dilation, sizes, dtype):
+    """Zeros of ``shape`` with ``pieces`` added at ``places``."""
+    numbers = list(zip(kernel, stride, dilation, sizes, shape[-len(sizes) :], strict=True))
+    apart = all(gap == 1 and step >= k for k, step, gap, _, _ in numbers)
+    whole = apart and all(n == k * size for k, _, _, size, n in numbers)
+    total = np.empty(shape, dtype) if whole else np.zeros(shape, dtype)
+    for place, piece in zip(places, pieces, strict=True):
+        if apart:
+            total[place] = piece
         else:
-            total[part] += piece
+            total[place] += piece
     return total
 
 
-def _cropped(d, axis, edge, n):
-    return d[(*(slice(None),) * axis, slice(edge, edge + n))]
-
-
-def _axes(x, sizes):
-    return range(x.ndim - len(sizes), x.ndim)
+def _cropped(d, shape, padding):
+    own = zip(padding, shape[-len(padding) :], strict=True)
+    return d[(..., *(slice(edge, edge + n) for edge, n in own))]
 
 
 # -- the greatest ---------------------------------------------------------------------------------
 
 
-def forward_max_windows(x, /, *, kernel, stride, padding, dilation, sizes):
-    stages = []
-    numbers = list(zip(_axes(x, sizes), kernel, stride, padding, dilation, sizes, strict=True))
-    # the last axis first: of equal elements the first one in the order of memory then wins
-    for axis, k, step, edge, gap, size in reversed(numbers):
-        wide = _padded(x, axis, k, step, edge, gap, size, -np.inf)
-        parts = _parts(axis, k, step, gap, size)
-        y = wide[parts[0]] if k > 1 else wide[parts[0]].copy()
-        for n, part in enumerate(parts[1:]):
-            y = np.maximum(y, wide[part], out=y if n else None)
-        stages.append((wide, y, parts, (axis, step, edge, gap, x.shape[axis])))
-        x = y
-    return x, stages
-
-
 def max_windows(x, /, *, kernel, stride, padding, dilation, sizes):
-    return forward_max_windows(
-        x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, sizes=sizes
-    )[0]
+    return _combined(np.maximum, x, -np.inf, kernel, stride, padding, dilation, sizes)
 
 
-def backward_max_windows(numbers, g, answer, stages, arguments, **options):
-    for wide, y, parts, (axis, step, edge, gap, n) in reversed(stages):
-        pieces = []
-        for part in parts[:-1]:
-            won = g * (wide[part] == y)
-            g = g - won  # nothing, where somebody has won
-            pieces.append(won)
-        d = _put(wide.shape, parts, [*pieces, g], step, gap, g.dtype)
-        g = _cropped(d, axis, edge, n)
-    return [g]
+def forward_max_windows(x, /, **options):
+    return max_windows(x, **options), None
+
+
+def _won(g, wide, answer, places):
+    """The gradient, for the first element of each window that is the greatest."""
+    for place in places[:-1]:
+        won = g * (wide[place] == answer)
+        g = g - won  # nothing, where somebody has won
+        yield won
+    yield g
+
+
+def backward_max_windows(
+    numbers, g, answer, kept, arguments, *, kernel, stride, padding, dilation, sizes
+):  # fmt: skip
+    (x,) = arguments
+    wide, first = x, x.ndim - len(sizes)
+    for axis, options in enumerate(
+        zip(kernel, stride, padding, dilation, sizes, strict=True), first
+    ):
+        wide = _padded(wide, axis, *options, -np.inf)
+    places = _places(kernel, stride, dilation, sizes)
+    pieces = _won(g, wide, answer, places)
+    d = _put(wide.shape, places, pieces, kernel, stride, dilation, sizes, g.dtype)
+    return [_cropped(d, x.shape, padding)]
 
 
 # -- the mean ---------------------------------------------------------------------------------------
@@ -109,19 +127,9 @@ def _shares(x, kernel, stride, padding, sizes, count_padding, divisor):
 
 def mean_windows(x, /, *, kernel, stride, padding, sizes, count_padding, divisor):
     shares = _shares(x, kernel, stride, padding, sizes, count_padding, divisor)
-    for axis, k, step, edge, size in zip(
-        _axes(x, sizes), kernel, stride, padding, sizes, strict=True
-    ):
-        if size == 1 and not edge and k == x.shape[axis]:
-            x = np.add.reduce(x, axis, keepdims=True)
-            continue
-        wide = _padded(x, axis, k, step, edge, 1, size, 0)
-        parts = _parts(axis, k, step, 1, size)
-        x = wide[parts[0]] if k > 1 else wide[parts[0]].copy()
-        for n, part in enumerate(parts[1:]):
-            x = np.add(x, wide[part], out=x if n else None)
-    x *= shares
-    return x
+    y = _combined(np.add, x, 0, kernel, stride, padding, (1,) * len(sizes), sizes)
+    y *= shares
+    return y
 
 
 def forward_mean_windows(x, /, **options):
@@ -133,11 +141,13 @@ def backward_mean_windows(
 ):  # fmt: skip
     (x,) = arguments
     g = g * _shares(x, kernel, stride, padding, sizes, count_padding, divisor)
-    whole = zip(_axes(x, sizes), kernel, stride, padding, sizes, strict=True)
-    for axis, k, step, edge, size in reversed(list(whole)):
-        n = x.shape[axis]
-        beyond = (size - 1) * step + k - n - edge
-        shape = (*g.shape[:axis], n + edge + max(beyond, 0), *g.shape[axis + 1 :])
-        d = _put(shape, _parts(axis, k, step, 1, size), [g] * k, step, 1, g.dtype)
-        g = _cropped(d, axis, edge, n)
-    return [g]
+    if sizes == (1,) * len(sizes) and kernel == x.shape[-len(sizes) :] and not any(padding):
+        return [np.broadcast_to(g, x.shape)]
+    shape, gaps = list(x.shape), (1,) * len(sizes)
+    for i, (k, step, edge, size) in enumerate(
+        zip(kernel, stride, padding, sizes, strict=True), x.ndim - len(sizes)
+    ):
+        shape[i] = max(shape[i] + edge, (size - 1) * step + k)
+    places = _places(kernel, stride, gaps, sizes)
+    d = _put(shape, places, itertools.repeat(g, len(places)), kernel, stride, gaps, sizes, g.dtype)
+    return [_cropped(d, x.shape, padding)]

@@ -20,7 +20,6 @@ from ember_ml.backend.dtypes import DType, complex64, complex128
 from ember_ml.backend.protocol import Backend
 
 from . import _attention as _loud_attention
-from . import _recurrent as _loud_recurrent
 from . import (
     _creation,
     _elementwise,
@@ -35,6 +34,7 @@ from . import (
     _rules_windows,
     _shape,
 )
+from . import _recurrent as _loud_recurrent
 from ._quiet import quiet_module, remade
 from ._recompute import recomputed
 from ._tape import Traced, adopted, backward, constant, plain, primitive, primitive_keeping, root
