@@ -19,7 +19,28 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CASES", "Case", "integers", "layer", "positive", "probabilities"]
+__all__ = ["CASES", "Case", "Inner", "integers", "layer", "positive", "probabilities"]
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A layer among the constructor arguments of another: of PyTorch's, or of ours."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        said = [*map(_text, self.args), *(f"{k}={_text(v)}" for k, v in self.kwargs.items())]
+        return f"{self.name}({', '.join(said)})"
+
+    def build(self, namespace: Any) -> Any:
+        """The layer, of ``torch.nn`` or ``ember_ml.nn``."""
+        made = [x.build(namespace) if isinstance(x, Inner) else x for x in self.args]
+        named = {
+            k: x.build(namespace) if isinstance(x, Inner) else x for k, x in self.kwargs.items()
+        }
+        return getattr(namespace, self.name)(*made, **named)
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,13 @@ class Case:
     derivative: bool = True
 
     def __str__(self) -> str:
-        said = [*map(_text, self.args), *(f"{k}={_text(v)}" for k, v in self.kwargs.items())]
         given = [_text(x) for x in self.inputs] + [f"{k}={_text(v)}" for k, v in self.call.items()]
         mode = "" if self.train else ", eval"
-        return f"{self.name}({', '.join(said)})({', '.join(given)}{mode})"
+        return f"{Inner(self.name, self.args, self.kwargs)}({', '.join(given)}{mode})"
+
+    def build(self, namespace: Any) -> Any:
+        """The layer, of ``torch.nn`` or ``ember_ml.nn``."""
+        return Inner(self.name, self.args, self.kwargs).build(namespace)
 
     def arguments(self, call: int = 0) -> tuple[list[Any], dict[str, Any]]:
         """The inputs as NumPy arrays, the same ones whenever asked."""
@@ -94,7 +118,9 @@ def layer(
     **kwargs: Any,
 ) -> None:
     """Add a `Case`."""
-    case = Case(name, args, kwargs, inputs, call or {}, train, constant, steps, tolerance, derivative)
+    case = Case(
+        name, args, kwargs, inputs, call or {}, train, constant, steps, tolerance, derivative
+    )
     if str(case) in CASES:
         raise ValueError(f"the case {case} is there already")
     CASES[str(case)] = case

@@ -50,7 +50,7 @@ class Theirs:
 
     def __init__(self, case: Case) -> None:
         torch.manual_seed(0)
-        self.layer = getattr(torch.nn, case.name)(*case.args, **case.kwargs).train(case.train)
+        self.layer = case.build(torch.nn).train(case.train)
         self.state = {name: x.clone() for name, x in self.layer.state_dict().items()}
         for call in range(case.steps):
             args, kwargs = case.arguments(call + 1)
@@ -93,7 +93,7 @@ def _torch(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def layers_of(case: Case, theirs: Theirs) -> nn.Module:
     """Our layer with PyTorch's weights, after the calls before the one that counts."""
-    ours: nn.Module = getattr(nn, case.name)(*case.args, **case.kwargs).train(case.train)
+    ours: nn.Module = case.build(nn).train(case.train)
     ours.load_state_dict(theirs.state)
     for call in range(case.steps):
         args, kwargs = case.arguments(call + 1)

@@ -26,6 +26,7 @@ from ._bilinear import Bilinear
 from ._cells import GRUCell, LSTMCell, RNNCell
 from ._convolution import Conv1d, Conv2d, Conv3d
 from ._distance import CosineSimilarity, PairwiseDistance
+from ._decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._embedding import Embedding
 from ._flatten import Flatten, Identity, Unflatten
@@ -63,6 +64,7 @@ from ._rectifiers import (
 )
 from ._recurrent import GRU, LSTM, RNN
 from ._resizing import PixelShuffle, PixelUnshuffle, Upsample, ZeroPad1d, ZeroPad2d, ZeroPad3d
+from ._transformer import TransformerEncoder, TransformerEncoderLayer
 from ._transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._unrolled import Bidirectional, Recurrent
 
@@ -142,6 +144,11 @@ __all__ = [
     "Softsign",
     "Tanh",
     "Tanhshrink",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Upsample",
     "ZeroPad1d",
