@@ -25,8 +25,8 @@ from ._batch_norm import (
 from ._bilinear import Bilinear
 from ._cells import GRUCell, LSTMCell, RNNCell
 from ._convolution import Conv1d, Conv2d, Conv3d
-from ._distance import CosineSimilarity, PairwiseDistance
 from ._decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
+from ._distance import CosineSimilarity, PairwiseDistance
 from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from ._embedding import Embedding
 from ._flatten import Flatten, Identity, Unflatten
