@@ -135,8 +135,10 @@ class Embedding(Module):
                 "Embedding.from_pretrained: vectors of shape (num_embeddings, embedding_dim) are "
                 f"due, not {table.shape}"
             )
+        count, width = table.shape
         return cls(
-            *table.shape,
+            count,
+            width,
             padding_idx,
             max_norm,
             norm_type,

@@ -80,8 +80,8 @@ case(
 
 def _kept(draw: Draw, dtype: DType) -> Call:
     x = draw.array(dtype)
-    words = draw.random.integers(0, 2**32, (x.values.size + 1) // 2)
-    words = Array(words.astype(np.uint32), DTYPES["uint32"])
+    drawn = draw.random.integers(0, 2**32, (x.values.size + 1) // 2)
+    words = Array(drawn.astype(np.uint32), DTYPES["uint32"])
     return (x, words, draw.one_of(0, 20_000, 2**15, 2**16)), {"scale": draw.one_of(1.0, 1.25)}
 
 
