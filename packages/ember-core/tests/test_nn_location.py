@@ -93,6 +93,17 @@ def test_the_path_once(call):
     assert text.count("(in ") == 1
 
 
+def test_inside_of_a_transformer():
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    model = nn.Sequential({"encoder": nn.TransformerEncoder(layer, 2)})
+    model.encoder.layers[1].linear1 = nn.Linear(3, 8)
+    text = message(model, et.ones((2, 5, 4)))
+    assert text.endswith(
+        "(in 'encoder.layers.1.linear1' of Sequential: "
+        "Linear(in_features=3, out_features=8, bias=True))"
+    )
+
+
 def test_the_layer_alone_has_no_path():
     text = message(nn.Linear(4, 8, bias=False), et.ones((2, 3)))
     assert text.endswith("(in Linear(in_features=4, out_features=8, bias=False))")
