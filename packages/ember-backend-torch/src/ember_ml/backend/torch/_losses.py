@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from ember_ml.backend.protocol import Native
+from ember_ml.backend.protocol import Declined, Native
 from torch.nn import functional
 
-from ._state import TRACING
+from ._state import TRACING, is_functional
 
 #: No label is this one.
 _NONE = -(1 << 62)
@@ -45,7 +45,11 @@ def ctc_loss(
     shapes = {targets.shape[:1], input_lengths.shape, target_lengths.shape}
     if x.ndim != 3 or targets.ndim != 2 or shapes != {x.shape[1:2]}:
         raise ValueError("the shapes do not fit")
+    if is_functional():
+        raise Declined  # the kernel has no rule for `vmap`
     wide = x.float() if x.element_size() < 4 else x
+    # Of the logarithm of zero the kernel's gradient is nan.
+    wide = torch.where(wide.isneginf(), wide.detach(), wide)
     rest = targets.long(), input_lengths.long(), target_lengths.long(), blank
     if TRACING.get():
         losses = _traced_ctc(wide, *rest)[0]

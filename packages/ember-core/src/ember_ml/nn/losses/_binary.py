@@ -169,6 +169,7 @@ def multilabel_soft_margin(
     what = "multilabel_soft_margin"
     checked(what, reduction)
     input, target, weight = tensors(what, input, target, weight)
+    same_shapes(what, input=input, target=target)
     losses = binary_cross_entropy_with_logits(input, target, reduction="none")
     return reduced(mean(_times(what, losses, weight), axis=-1), reduction)
 
