@@ -9,6 +9,7 @@ count for both.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -39,9 +40,9 @@ def main() -> None:
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for model in MODELS:
         ways = {
-            "PyTorch": lambda: plain(model),
-            "Ember": lambda: ember(model, "torch", compile=False),
-            "Ember, compiled": lambda: ember(model, "torch", compile=True),
+            "PyTorch": partial(plain, model),
+            "Ember": partial(ember, model, "torch", compile=False),
+            "Ember, compiled": partial(ember, model, "torch", compile=True),
         }
         found = {name: peak(make()) for name, make in ways.items()}
         figures[model] = {
