@@ -67,6 +67,8 @@ def test_the_latest(tmp_path):
     (tmp_path / "101.x").write_bytes(b"")
     (tmp_path / ".102.x.0123.part").write_bytes((tmp_path / "11.x").read_bytes())
     (tmp_path / "103").mkdir()
+    nn.save({}, tmp_path / "104.x", metadata={"ember.checkpoint": "{"})
+    nn.save({}, tmp_path / "105.x", metadata={"ember.checkpoint": '{"step": "much"}'})
     assert nn.latest_checkpoint(tmp_path) == tmp_path / "11.x"
     nn.save_checkpoint(tmp_path / "again", step=11)
     os.utime(tmp_path / "11.x", (1, 1))

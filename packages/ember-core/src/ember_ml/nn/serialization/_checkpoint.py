@@ -176,8 +176,10 @@ def model_part(path: str | os.PathLike[str]) -> dict[str, EmberTensor] | None:
 
 
 def _backend_of(model: Module | None) -> str:
-    tensors = () if model is None else _state.distinct(model, "_parameters", "_buffers").values()
-    return next((x.backend for x in tensors), current_backend().name)
+    if model is not None:
+        for x in _state.distinct(model, "_parameters", "_buffers").values():
+            return x.backend
+    return current_backend().name
 
 
 def _parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -76,7 +77,7 @@ def latest_checkpoint(directory: str | os.PathLike[str]) -> Path | None:
         if file.name.startswith(".") or not file.is_file():
             continue
         text = _files.metadata_of(file).get(KEY)
-        if text is not None:
-            step = json.loads(text)["step"]
-            found.append((-1 if step is None else step, file.stat().st_mtime_ns, file))
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # it is damaged
+            step = json.loads(text or "")["step"]
+            found.append((-1 if step is None else int(step), file.stat().st_mtime_ns, file))
     return max(found)[2] if found else None
