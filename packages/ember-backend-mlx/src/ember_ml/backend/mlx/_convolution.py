@@ -11,7 +11,16 @@ from typing import Any
 import mlx.core as mx
 from ember_ml.backend.protocol import Declined
 
+from . import _columns
 from ._mapping import is_mapping
+from ._streams import DEVICES
+
+#: Whether products of matrices take the place of MLX's kernels where they can.
+PRODUCTS = DEVICES[0] == "cpu"
+
+
+def _by_products(x: Any, groups: int) -> bool:
+    return PRODUCTS and groups == 1 and x.dtype == mx.float32
 
 
 def _refuse(x: Any, bias: Any, outputs: int, *options: tuple[Any, ...]) -> None:
@@ -44,8 +53,14 @@ def conv(
         raise ValueError("a stride or dilation is not positive, or a padding negative")
     if groups > 1 and x.ndim == 5:
         raise Declined
+    last = mx.moveaxis(x, 1, -1)
+    if _by_products(x, groups):
+        function = _columns.convolution(
+            weight.shape[2:], x.shape[2:], tuple(stride), tuple(padding), tuple(dilation)
+        )
+        return _added(function(last, weight), bias)
     y = mx.conv_general(
-        mx.moveaxis(x, 1, -1),
+        last,
         mx.moveaxis(weight, 1, -1),
         stride=stride,
         padding=([before for before, _ in padding], [after for _, after in padding]),
@@ -67,21 +82,28 @@ def conv_transpose(
     dilation: tuple[int, ...],
     groups: int = 1,
 ) -> Any:
-    kernel = weight.shape[2:]
-    _refuse(x, bias, weight.shape[1] * groups, stride, padding, output_padding, dilation)
-    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    before = [n - p for n, p in zip(reach, padding, strict=True)]
+    kernel, outputs = weight.shape[2:], weight.shape[1] * groups
+    _refuse(x, bias, outputs, stride, padding, output_padding, dilation)
+    last = mx.moveaxis(x, 1, -1)
     if min(*stride, *dilation) < 1 or min(*padding, *output_padding) < 0:
         raise ValueError("a stride or dilation is not positive, or a padding negative")
     if any(o >= max(s, d) for o, s, d in zip(output_padding, stride, dilation, strict=True)):
         raise ValueError("output_padding is neither less than the stride nor than the dilation")
+    if _by_products(x, groups):
+        cut = tuple([(p, p) for p in padding])
+        function = _columns.transposed(
+            kernel, x.shape[2:], tuple(stride), cut, tuple(output_padding), tuple(dilation)
+        )
+        return _added(function(last, weight), bias)
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    before = [n - p for n, p in zip(reach, padding, strict=True)]
     # What lies beyond the reach of the kernel is zero: MLX's gradient is wrong with it.
     beyond = [max(o - p, 0) for o, p in zip(output_padding, padding, strict=True)]
     after = [n + o - b for n, o, b in zip(before, output_padding, beyond, strict=True)]
     if groups > 1 or min(before) < 0:
         raise Declined
     y = mx.conv_general(
-        mx.moveaxis(x, 1, -1),
+        last,
         mx.moveaxis(weight, 0, -1),
         padding=(before, after),
         kernel_dilation=dilation,
