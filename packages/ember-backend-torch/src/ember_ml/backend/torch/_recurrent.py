@@ -26,18 +26,15 @@ def _dense(a: Inputs) -> Inputs:
 
 
 def _onednn(a: Inputs, reverse: bool, save: bool) -> tuple[Native, ...]:
+    """The states, the last one and the last cell, and the workspace for the gradient or None."""
     a = _dense(a)
-    y, h, c, workspace = torch.mkldnn_rnn_layer(
-        a.x, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh, a.h, a.c, reverse, [], _MODE,
-        a.h.shape[1], 1, True, False, False, save,
-    )  # fmt: skip
-    return y, h, c, workspace
-
-
-def _recorded(a: Inputs, reverse: bool) -> tuple[Native, ...]:
-    """With the workspace for the gradient, which the kernel leaves out where there is none."""
-    with torch.enable_grad():
-        return tuple(x.detach() for x in _onednn(Inputs(*[x.detach() for x in a]), reverse, True))
+    # The kernel looks at the mode, too, and is slower where there could be a gradient.
+    with torch.set_grad_enabled(save):
+        found: tuple[Native, ...] = torch.mkldnn_rnn_layer(
+            a.x, a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh, a.h, a.c, reverse, [], _MODE,
+            a.h.shape[1], 1, True, False, False, save,
+        )  # fmt: skip
+    return found
 
 
 @functools.cache
@@ -48,7 +45,7 @@ def _workspace(steps: int, batch: int, features: int, hidden: int) -> int:
         shapes = ((steps, batch, features), (batch, hidden), (batch, hidden), (rows, features),
                   (rows, hidden), (rows,), (rows,))  # fmt: skip
         inputs = Inputs(*[torch.zeros(shape, device="cpu") for shape in shapes])
-        return int(_recorded(inputs, False)[3].numel())
+        return _onednn(inputs, False, True)[3].numel()
 
 
 class _Onednn:
@@ -58,10 +55,9 @@ class _Onednn:
         return (_workspace(*a.x.shape, a.h.shape[1]),), (0,)
 
     def forward(self, a: Inputs, reverse: bool, save: bool) -> Outputs:
+        y, _, c, workspace = _onednn(Inputs(*[x.detach() for x in a]), reverse, save)
         if not save:
-            y, _, c, _ = _onednn(a, reverse, False)
-            return Outputs(y, c, y.new_empty(0, dtype=torch.uint8), nothing(y))
-        y, _, c, workspace = _recorded(a, reverse)
+            workspace = y.new_empty(0, dtype=torch.uint8)
         return Outputs(y, c, workspace, nothing(y))
 
     def backward(
@@ -86,65 +82,56 @@ _KINDS: dict[str, Any] = {
 # -- as operations of the engine's --------------------------------------------------------------
 
 
-@torch.library.custom_op("ember::recurrent", mutates_args=())
-def _recurrent(
-    kind: str,
-    x: torch.Tensor,
-    h: torch.Tensor,
-    c: torch.Tensor | None,
-    weight_ih: torch.Tensor,
-    weight_hh: torch.Tensor,
-    bias_ih: torch.Tensor,
-    bias_hh: torch.Tensor,
-    reverse: bool,
-    save: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
-    return _KINDS[kind].forward(inputs, reverse, save)
+# Defined by hand: what `torch.library.custom_op` puts around each call costs 60 microseconds.
+_ARRAYS = """str kind, Tensor x, Tensor h, Tensor? c, Tensor weight_ih, Tensor weight_hh,
+Tensor bias_ih, Tensor bias_hh""".replace("\n", " ")
+_library = torch.library.Library("ember", "FRAGMENT")
+_library.define(
+    f"recurrent({_ARRAYS}, bool reverse, bool save) -> (Tensor, Tensor, Tensor, Tensor)"
+)
+_library.define(
+    f"recurrent_backward(Tensor dy, Tensor? dc, {_ARRAYS}, Tensor y, Tensor cell, Tensor first, "
+    "Tensor second, bool reverse, bool needs_x) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
 
 
-@_recurrent.register_fake
-def _(kind, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, reverse, save):  # type: ignore[no-untyped-def]
-    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
-    first, second = _KINDS[kind].saved(inputs) if save else ((0,), (0,))
-    dtype = torch.uint8 if kind == "onednn" else x.dtype
-    y = x.new_empty((*x.shape[:2], h.shape[1]))
-    cell = nothing(x) if c is None else torch.empty_like(c)
-    return y, cell, x.new_empty(first, dtype=dtype), x.new_empty(second)
+def _forward(kind: str, *arguments: Any) -> tuple[Native, ...]:
+    *arrays, reverse, save = arguments
+    outputs: Outputs = _KINDS[kind].forward(Inputs(*arrays), reverse, save)
+    return tuple(outputs)
 
 
-@torch.library.custom_op("ember::recurrent_backward", mutates_args=())
-def _backward(
-    kind: str,
-    dy: torch.Tensor,
-    dc: torch.Tensor | None,
-    x: torch.Tensor,
-    h: torch.Tensor,
-    c: torch.Tensor | None,
-    weight_ih: torch.Tensor,
-    weight_hh: torch.Tensor,
-    bias_ih: torch.Tensor,
-    bias_hh: torch.Tensor,
-    y: torch.Tensor,
-    cell: torch.Tensor,
-    first: torch.Tensor,
-    second: torch.Tensor,
-    reverse: bool,
-    needs_x: bool,
-) -> tuple[
-    torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor
-]:
-    inputs = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
-    outputs = Outputs(y, cell, first, second)
+def _forward_shapes(kind: str, *arguments: Any) -> tuple[Native, ...]:
+    *arrays, _, save = arguments
+    a = Inputs(*arrays)
+    first, second = _KINDS[kind].saved(a) if save else ((0,), (0,))
+    dtype = torch.uint8 if kind == "onednn" else a.x.dtype
+    y = a.x.new_empty((*a.x.shape[:2], a.h.shape[1]))
+    cell = nothing(y) if a.c is None else y.new_empty(a.c.shape)
+    return y, cell, y.new_empty(first, dtype=dtype), y.new_empty(second)
+
+
+def _backward(dy: Native, dc: Native | None, kind: str, *arguments: Any) -> Gradients:
+    *arrays, reverse, needs_x = arguments
+    inputs, outputs = Inputs(*arrays[:7]), Outputs(*arrays[7:])
     gradients: Gradients = _KINDS[kind].backward(dy, dc, inputs, outputs, reverse, needs_x)
-    return gradients  # type: ignore[return-value]
+    return gradients
 
 
-@_backward.register_fake
-def _(kind, dy, dc, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, y, cell, first, second, reverse, needs_x):  # type: ignore[no-untyped-def]  # fmt: skip
-    like = [x if needs_x else nothing(x), h, nothing(x) if c is None else c, weight_ih, weight_hh,
-            bias_ih, bias_hh if kind == "gru" else nothing(x)]  # fmt: skip
-    return tuple(a.new_empty(a.shape) for a in like)
+def _backward_shapes(dy: Native, dc: Native | None, kind: str, *arguments: Any) -> Gradients:
+    a, needs_x, none = Inputs(*arguments[:7]), arguments[-1], nothing(dy)
+    like = [a.x if needs_x else none, a.h, none if a.c is None else a.c, a.weight_ih, a.weight_hh,
+            a.bias_ih, a.bias_hh if kind == "gru" else none]  # fmt: skip
+    return tuple(x.new_empty(x.shape) for x in like)
+
+
+for _name, _function, _shapes in (
+    ("recurrent", _forward, _forward_shapes),
+    ("recurrent_backward", _backward, _backward_shapes),
+):
+    _library.impl(_name, _function, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"ember::{_name}", _shapes, lib=_library)
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Native, ...]) -> None:
@@ -160,8 +147,8 @@ def _gradients(ctx: Any, dy: Native | None, dc: Native | None, *_: Any) -> tuple
     if dy is None:
         dy = torch.zeros_like(outputs.y)
     needs_x = ctx.needs_input_grad[1]
-    dx, dh, dcell, dw, du, db, dd = _backward(
-        ctx.kind, dy, dc, *inputs, *outputs, ctx.reverse, needs_x
+    dx, dh, dcell, dw, du, db, dd = torch.ops.ember.recurrent_backward(
+        dy, dc, ctx.kind, *inputs, *outputs, ctx.reverse, needs_x
     )
     return (
         None, dx if needs_x else None, dh, None if inputs.c is None else dcell, dw, du, db,
@@ -169,7 +156,7 @@ def _gradients(ctx: Any, dy: Native | None, dc: Native | None, *_: Any) -> tuple
     )  # fmt: skip
 
 
-_recurrent.register_autograd(_gradients, setup_context=_setup)
+torch.library.register_autograd("ember::recurrent", _gradients, setup_context=_setup, lib=_library)
 
 
 # -- the overrides ------------------------------------------------------------------------------
@@ -190,10 +177,14 @@ def _check(a: Inputs, gates: int) -> None:
         raise ValueError("the shapes do not fit")
 
 
+def _is_recorded(a: Inputs) -> bool:
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in a)
+
+
 def _run(kind: str, a: Inputs, reverse: bool) -> Outputs:
-    save = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in a)
+    save = _is_recorded(a)
     if save or TRACING.get():
-        return Outputs(*_recurrent(kind, *a, reverse, save))
+        return Outputs(*torch.ops.ember.recurrent(kind, *a, reverse, save))
     outputs: Outputs = _KINDS[kind].forward(a, reverse, False)
     return outputs
 
@@ -274,7 +265,7 @@ def lstm_layer(
         return y, *state
     whole = x.dtype is torch.float32 and x.device.type == "cpu" and _has_onednn()
     if whole and not TRACING.get():
-        y, h, c, _ = _onednn(a, reverse, torch.is_grad_enabled())
+        y, h, c, _ = _onednn(a, reverse, _is_recorded(a))
         return y, h, c
     outputs = _run("onednn" if whole else "lstm", a, reverse)
     return outputs.y, outputs.y[0 if reverse else -1], outputs.c

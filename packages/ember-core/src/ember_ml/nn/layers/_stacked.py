@@ -17,7 +17,7 @@ from ember_ml.nn.tensor import (
     asarray,
     concat,
     expand_dims,
-    moveaxis,
+    permute_dims,
     squeeze,
     stack,
     where,
@@ -113,7 +113,7 @@ class Stacked(Module):
         if not batched:
             x = expand_dims(x, axis=1)
         elif self.batch_first:
-            x = moveaxis(x, 0, 1)
+            x = permute_dims(x, (1, 0, 2))
         initial = None if hx is None else self._initial(hx, x.shape[1], batched)
         spans = None if lengths is None else Spans(lengths, x, type(self).__name__)
         finals = []
@@ -129,11 +129,11 @@ class Stacked(Module):
                 outputs.append(y)
                 finals.append(last)
             x = concat(outputs, axis=-1) if self.bidirectional else outputs[0]
-        final = [stack(column) for column in zip(*finals, strict=True)]
+        final = [_stacked(column) for column in zip(*finals, strict=True)]
         if not batched:
             x, final = squeeze(x, 1), [squeeze(state, 1) for state in final]
         elif self.batch_first:
-            x = moveaxis(x, 0, 1)
+            x = permute_dims(x, (1, 0, 2))
         return x, tuple(final) if len(final) > 1 else final[0]
 
     def _direction(
@@ -190,7 +190,8 @@ class Stacked(Module):
         return (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.states)]
 
     def _zeros(self, x: EmberTensor) -> States:
-        return tuple(filled((x.shape[1], size), 0, x) for size in self._sizes())
+        zeros = [filled((x.shape[1], size), 0, x) for size in dict.fromkeys(self._sizes())]
+        return tuple(zeros * len(self.states) if len(zeros) == 1 else zeros)
 
     def _initial(self, hx: Any, batch: int, batched: bool) -> list[States]:
         """The initial states of each layer and direction."""
@@ -221,6 +222,10 @@ class Stacked(Module):
             if getattr(self, option) != default
         ]
         return ", ".join(said)
+
+
+def _stacked(states: tuple[EmberTensor, ...]) -> EmberTensor:
+    return stack(states) if len(states) > 1 else expand_dims(states[0], axis=0)
 
 
 def _dropped(x: EmberTensor, p: float) -> EmberTensor:
