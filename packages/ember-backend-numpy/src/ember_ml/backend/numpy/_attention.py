@@ -1,4 +1,4 @@
-"""Attention: in place, and with products of its own that share the weights."""
+"""Attention and the network that follows it in a transformer: in place, also in the gradient."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from ember_ml.backend.bands import band, leaves_out
 
+from . import _fused as _loud
+from ._quiet import quiet_module
+
+_fused = quiet_module(_loud)
+
 _add = np.add.reduce
 _maximum = np.maximum.reduce
 
@@ -17,17 +22,17 @@ def scaled_dot_product_attention(
     query, key, value, mask=None, bias=None, factor=None, /, *,
     is_causal=False, window=None, offset=0, scale=None,
 ):  # fmt: skip
-    return forward(
+    return attend_forward(
         query, key, value, mask, bias, factor,
         is_causal=is_causal, window=window, offset=offset, scale=scale,
     )[0]  # fmt: skip
 
 
-def forward(
+def attend_forward(
     query, key, value, mask=None, bias=None, factor=None, /, *,
     is_causal=False, window=None, offset=0, scale=None,
 ):  # fmt: skip
-    """The result, and for `backward` what the rows' exponentials are and add up to."""
+    """The result, and for `attend_backward` what the rows' exponentials are and add up to."""
     length, keys = query.shape[-2], key.shape[-2]
     limits = band(length, keys, is_causal=is_causal, window=window, offset=offset)
     scale = _scale(query, scale)
@@ -54,7 +59,7 @@ def forward(
     return answer, (e, total)
 
 
-def backward(numbers, g, answer, kept, arguments, *, scale=None, **options):
+def attend_backward(numbers, g, answer, kept, arguments, *, scale=None, **options):
     """The gradients by the arguments ``numbers`` of query, key, value, mask, bias and factor."""
     query, key, value, _, bias, factor = (*arguments, *(None,) * (6 - len(arguments)))
     e, total = kept
@@ -126,3 +131,28 @@ def _folded(g, x):
     extra = g.ndim - x.ndim
     axes = tuple(i for i, n in enumerate(g.shape) if i < extra or x.shape[i - extra] != n)
     return _add(g, axes, keepdims=True).reshape(x.shape) if axes else g.reshape(x.shape)
+
+
+def feed_forward(x, weight1, bias1, weight2, bias2, /):
+    return feed_forward_forward(x, weight1, bias1, weight2, bias2)[0]
+
+
+def feed_forward_forward(x, weight1, bias1, weight2, bias2, /):
+    """The result, and the hidden layer for `feed_forward_backward`."""
+    hidden = _fused.linear(x, weight1, bias1)
+    np.maximum(hidden, 0, out=hidden)
+    return _fused.linear(hidden, weight2, bias2), hidden
+
+
+def feed_forward_backward(numbers, g, answer, hidden, arguments):
+    """The gradients by the arguments ``numbers``."""
+    x, weight1, _, weight2, _ = arguments
+    rows, inner = g.reshape(-1, g.shape[-1]), hidden.reshape(-1, hidden.shape[-1])
+    found = {4: _add(rows, 0), 3: np.matmul(rows.T, inner) if 3 in numbers else None}
+    if min(numbers) < 3:
+        d = np.matmul(rows, weight2)
+        d *= inner > 0
+        found[2] = _add(d, 0)
+        found[1] = np.matmul(d.T, x.reshape(-1, x.shape[-1])) if 1 in numbers else None
+        found[0] = np.matmul(d, weight1).reshape(x.shape) if 0 in numbers else None
+    return [found[i] for i in numbers]

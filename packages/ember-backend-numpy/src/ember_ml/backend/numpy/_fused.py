@@ -18,6 +18,8 @@ def linear(x, weight, bias, /):
         raise ValueError("the bias does not fit the weight")
     if x.ndim == 2 and x.shape[0] <= _FEW:
         y = np.ascontiguousarray(np.matmul(weight, x.T).T)
+    elif x.ndim > 2 and x.size:  # one product instead of many
+        y = np.matmul(x.reshape(-1, x.shape[-1]), weight.T).reshape(*x.shape[:-1], -1)
     else:
         y = np.matmul(x, weight.T)
     y += bias

@@ -81,7 +81,12 @@ _FUSED = SimpleNamespace(
         )
         for kind in ("rnn", "gru", "lstm")
     },
-    scaled_dot_product_attention=primitive_keeping(_attention.forward, _attention.backward),
+    scaled_dot_product_attention=primitive_keeping(
+        _attention.attend_forward, _attention.attend_backward
+    ),
+    feed_forward=primitive_keeping(
+        _attention.feed_forward_forward, _attention.feed_forward_backward
+    ),
 )
 _RULES: tuple[Any, ...] = (
     *map(quiet_module, (

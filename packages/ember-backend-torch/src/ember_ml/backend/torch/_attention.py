@@ -1,4 +1,4 @@
-"""Attention by PyTorch's own kernel."""
+"""Attention by PyTorch's own kernel, and the network that follows it in a transformer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ember_ml.backend.bands import Band, band
 from ember_ml.backend.protocol import Native
 from torch.nn import functional
 
-from ._state import DIFFERENTIATING, is_functional
+from ._state import DIFFERENTIATING, is_functional, is_transformed
 
 
 def scaled_dot_product_attention(
@@ -111,3 +111,15 @@ def _plain(
     if factor is not None:
         weights = weights * factor.expand(weights.shape)
     return weights @ value
+
+
+def feed_forward(
+    x: Native, weight1: Native, bias1: Native, weight2: Native, bias2: Native, /
+) -> Native:
+    if not weight1.ndim == weight2.ndim == 2 or not bias1.ndim == bias2.ndim == 1:
+        raise ValueError("matrices and vectors are due")
+    hidden = functional.linear(x, weight1, bias1)
+    # In place, a second array of the largest size there is need not be made; but a gradient through
+    # a view that was written to would copy.
+    plain = not is_transformed(hidden)
+    return functional.linear(hidden.relu_() if plain else hidden.relu(), weight2, bias2)

@@ -20,6 +20,7 @@ from ._transformer import (
     activation_of,
     check_sequence,
     clones,
+    fed_forward,
 )
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerDecoderLayer"]
@@ -120,7 +121,7 @@ class TransformerDecoderLayer(Module):
         return self.norm3(x + self._fed(x))
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
-        y = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
         return self.dropout3(y)  # type: ignore[no-any-return]
 
 

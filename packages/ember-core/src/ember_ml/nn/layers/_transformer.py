@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ember_ml.backend.dtypes import DTypeLike, float32
 from ember_ml.backend.errors import ArgumentError, InvalidValueError, ShapeError
 from ember_ml.nn.modules import Module, ModuleList
-from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
+from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, feed_forward
 from ember_ml.nn.tensor import _functions as functions
 
 from ._arguments import positive
@@ -46,6 +46,21 @@ def check_sequence(layer: str, name: str, x: EmberTensor, size: int, batch_first
     if x.ndim not in (2, 3) or x.shape[-1] != size:
         due = f"(N, L, {size})" if batch_first else f"(L, N, {size})"
         raise ShapeError(f"{layer}: {name} of shape {x.shape}, where {due} or (L, {size}) is due")
+
+
+def fed_forward(
+    x: EmberTensor,
+    first: Linear,
+    activation: Callable[[EmberTensor], EmberTensor],
+    dropout: Dropout,
+    second: Linear,
+) -> EmberTensor:
+    """The feed-forward network, in one operation where it is one of two affine maps and ReLU."""
+    whole = type(first) is Linear and type(second) is Linear and activation is functions.relu
+    drops = dropout.training and dropout.p
+    if whole and not drops and first.bias is not None and second.bias is not None:
+        return feed_forward(x, first.weight, first.bias, second.weight, second.bias)
+    return second(dropout(activation(first(x))))  # type: ignore[no-any-return]
 
 
 class TransformerEncoderLayer(Module):
@@ -144,7 +159,7 @@ class TransformerEncoderLayer(Module):
         return self.dropout1(y)  # type: ignore[no-any-return]
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
-        y = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
         return self.dropout2(y)  # type: ignore[no-any-return]
 
 

@@ -156,6 +156,7 @@ from ._elementwise import (
     subtract,
     trunc,
 )
+from ._feed_forward import feed_forward
 from ._functions import (
     linear,
     log_softmax,
@@ -379,6 +380,7 @@ __all__ = [
     "expm1",
     "eye",
     "fft",
+    "feed_forward",
     "finfo",
     "flip",
     "float16",

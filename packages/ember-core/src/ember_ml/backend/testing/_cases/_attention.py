@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, against a loop over its rows."""
+"""Scaled dot-product attention, against a loop over its rows; the network that follows it."""
 
 from __future__ import annotations
 
@@ -78,3 +78,17 @@ def _reference(
 
 case("scaled_dot_product_attention", _arguments, reference=_reference, gradient=(0, 1, 2, 4, 5),
      tolerance=16)  # fmt: skip
+
+
+def _network(draw: Draw, dtype: DType) -> Call:
+    n, hidden, m = (draw.integer(1, 4) for _ in range(3))
+    x = draw.array(dtype, (*draw.shape(0, 2), n + 1 if draw.amiss() else n))
+    shapes = ((hidden, n), (hidden,), (m, hidden), (m + 1 if draw.amiss() else m,))
+    return (x, *(draw.array(dtype, shape) for shape in shapes)), {}
+
+
+def _two_maps(x: Any, weight1: Any, bias1: Any, weight2: Any, bias2: Any) -> Any:
+    return np.maximum(x @ weight1.T + bias1, 0) @ weight2.T + bias2
+
+
+case("feed_forward", _network, reference=_two_maps, gradient=(0, 1, 2, 3, 4), tolerance=16)
