@@ -1,7 +1,7 @@
 """``@operation``: one declaration gives the public function and its entry in the table.
 
-The public function is written out for the exact signature, once, at import, as `dataclasses`
-does: it is what a person would write by hand, and three to ten times faster than a decorator
+The public function is written out for the exact signature, once, at its first call, as
+`dataclasses` does: it is what a person would write by hand, and three to ten times faster than a decorator
 that takes ``*args``. For ``matmul`` it reads::
 
     def matmul(x1, x2, /):
@@ -27,6 +27,7 @@ from __future__ import annotations
 import inspect
 import linecache
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Literal, TypeVar, cast, overload
 
 from ember_ml.backend._bound import WHOLE, Bound
@@ -320,6 +321,11 @@ def _defaults(signature: inspect.Signature) -> dict[str, Any]:
     }
 
 
+def _first(*args: Any, **kwargs: Any) -> Any:
+    """What every operation is until it is called: most programs call few of them."""
+    return write()(*args, **kwargs)  # type: ignore[name-defined] # noqa: F821
+
+
 def _compile(op: Operation, declaration: Callable[..., Any]) -> Callable[..., Any]:
     namespace: dict[str, Any] = {
         **NOWHERE,
@@ -330,8 +336,18 @@ def _compile(op: Operation, declaration: Callable[..., Any]) -> Callable[..., An
         "wrap_many": _careful.wrap_many,
         **_defaults(op.signature),
     }
-    _execute(_source(op), f"<ember operation {op.name}>", namespace)
-    function = cast(Callable[..., Any], namespace[op.name.rpartition(".")[2]])
+    name = op.name.rpartition(".")[2]
+    function = FunctionType(_first.__code__, namespace, name)
+
+    def write() -> Callable[..., Any]:
+        _execute(_source(op), f"<ember operation {op.name}>", namespace)
+        written = namespace[name]
+        function.__defaults__, function.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
+        function.__code__ = written.__code__
+        return function
+
+    namespace["write"] = write
+    function.__signature__ = op.signature  # type: ignore[attr-defined]
     function.__module__ = declaration.__module__
     function.__qualname__ = declaration.__qualname__
     function.__doc__ = declaration.__doc__
