@@ -16,7 +16,7 @@ def softmax_cross_entropy(
         raise ValueError("the labels do not fit the logits")
     kept = None
     if ignore_index is not None:
-        labels = labels.astype(mx.int64)
+        labels = labels if labels.dtype == mx.int64 else labels.astype(mx.int64)
         kept = labels != ignore_index
         labels = mx.where(kept, labels, 0)
     losses = _each(x, labels) if x.size else mx.zeros(labels.shape, x.dtype)
@@ -28,6 +28,9 @@ def softmax_cross_entropy(
         return mx.sum(losses)
     if kept is None:
         return mx.mean(losses)
+    if x.dtype == mx.float32:
+        return mx.sum(losses) / mx.sum(kept)
+    # the sum, or the count, might be out of half precision's range
     return mx.mean(losses) * (labels.size / mx.sum(kept)).astype(x.dtype)
 
 

@@ -14,18 +14,21 @@ _add = np.add.reduce
 def _rows(labels, ignore_index):
     """The labels in a row, those to ignore as zero, and which of them count; None for all."""
     labels = labels.reshape(-1)
-    if ignore_index is None:
-        return labels, None
-    kept = labels != ignore_index
-    return (labels, None) if kept.all() else (np.where(kept, labels, 0), kept)
+    negative = np.minimum.reduce(labels, initial=0) < 0
+    kept = None
+    if ignore_index is not None and (negative or ignore_index >= 0):
+        kept = labels != ignore_index
+        labels = np.where(kept, labels, 0)
+        negative = np.minimum.reduce(labels, initial=0) < 0
+    if negative:
+        raise IndexError("a label is negative")
+    return labels, kept
 
 
 def softmax_cross_entropy(x, labels, /, *, ignore_index=None, reduction="none"):
     if labels.shape != x.shape[:-1]:
         raise ValueError("the labels do not fit the logits")
     rows, kept = _rows(labels, ignore_index)
-    if np.minimum.reduce(rows, initial=0) < 0:
-        raise IndexError("a label is negative")
     y = _fused.log_softmax(x)
     losses = -y.reshape(-1, y.shape[-1])[np.arange(rows.size), rows]
     if kept is not None:
