@@ -102,7 +102,30 @@ def batch_norm_train(
     eps: float = 1e-5,
 ) -> tuple[Native, Native, Native]:
     _fits(x, running_mean, running_var, weight, bias)
+    if is_functional():
+        return _functional(x, running_mean, running_var, weight, bias, momentum, eps)
     # The kernel writes to them.
     mean, var = running_mean.detach().clone(), running_var.detach().clone()
     y = torch.batch_norm(x, weight, bias, mean, var, True, momentum, eps, False)
     return y, mean, var
+
+
+def _functional(
+    x: Native,
+    running_mean: Native,
+    running_var: Native,
+    weight: Native | None,
+    bias: Native | None,
+    momentum: float,
+    eps: float,
+) -> tuple[Native, Native, Native]:
+    """Without writing to anything, which `vmap` refuses."""
+    axes = (0, *range(2, x.ndim))
+    variance, mean = torch.var_mean(x, axes, correction=0)
+    count = x.numel() // x.shape[1]
+    unbiased = variance.detach() * (count / max(count - 1, 1))
+    return (
+        _by_hand(x, mean, variance, weight, bias, eps),
+        torch.lerp(running_mean, mean.detach(), momentum),
+        torch.lerp(running_var, unbiased, momentum),
+    )
