@@ -122,7 +122,7 @@ def check():
 save(0)
 last, kills, moved = 0, 0, 0
 random.seed(0)
-while time.monotonic() < until:
+while time.monotonic() < until or (min(kills, 4 * moved) < 24 and time.monotonic() < until + 60):
     child = os.fork()
     if child == 0:
         step = last
