@@ -30,18 +30,31 @@ def windowed(x, weight, sizes, stride, dilation, groups):
 def spread(y, weight, shape, stride, dilation, groups):
     """What `windowed` gives ``y`` from, padded, by ``weight``: (N, C, *shape)."""
     count, outputs, *sizes = y.shape
-    kernel = weight.shape[2:]
+    kernel, channels = weight.shape[2:], groups * weight.shape[1]
     matrix = weight.reshape(groups, outputs // groups, -1).swapaxes(1, 2)
-    flat = y.reshape(count, groups, outputs // groups, math.prod(sizes))
-    x = np.zeros((count, groups * weight.shape[1], *shape), y.dtype)
-    places = _places(kernel, sizes, stride, dilation)
-    for rows in _blocks(count, weight[0].size * groups * flat.shape[-1]):
-        part = x[rows]
-        columns = np.matmul(matrix, flat[rows])
-        columns = columns.reshape(len(part), x.shape[1], math.prod(kernel), *sizes)
+    stretched = max(stride) == 1
+    # with room for the last stretch to end in
+    x = np.zeros((count, channels, shape[0] + stretched, *shape[1:]), y.dtype)
+    target, places = x, _places(kernel, sizes, stride, dilation)
+    if stretched:
+        sizes = [sizes[0] * math.prod(shape[1:])]
+        target = x.reshape(count, channels, math.prod(x.shape[2:]))
+        places = _stretches(kernel, sizes[0], shape, dilation)
+    size = math.prod(sizes)
+    wide = None
+    for rows in _blocks(count, weight[0].size * groups * size):
+        part, some = target[rows], y[rows]
+        if stretched and y.shape[3:] != tuple(shape[1:]):
+            if wide is None:
+                wide = np.zeros((*some.shape[:3], *shape[1:]), y.dtype)
+            wide[: len(some)][(..., *map(slice, y.shape[2:]))] = some
+            some = wide[: len(some)]
+        flat = some.reshape(len(some), groups, outputs // groups, size)
+        columns = np.matmul(matrix, flat)
+        columns = columns.reshape(len(part), channels, len(places), *sizes)
         for i, place in enumerate(places):
             part[place] += columns[:, :, i]
-    return x
+    return x[:, :, : shape[0]]
 
 
 def weights(x, y, shape, stride, dilation, groups):
@@ -87,6 +100,16 @@ def _places(kernel, sizes, stride, dilation):
         for k, n, s, d in zip(kernel, sizes, stride, dilation, strict=True)
     ]
     return [(slice(None), slice(None), *place) for place in itertools.product(*spans)]
+
+
+def _stretches(kernel, length, shape, dilation):
+    """`_places` in flat arrays, where the stride is 1 and rows are as long as those of ``shape``.
+
+    A place then meets one stretch of memory: it is added in less time than many short ones.
+    """
+    steps = [d * math.prod(shape[a + 1 :]) for a, d in enumerate(dilation)]
+    starts = itertools.product(*[range(0, k * s, s) for k, s in zip(kernel, steps, strict=True)])
+    return [(slice(None), slice(None), slice(sum(n), sum(n) + length)) for n in starts]
 
 
 def padded(x, padding):
