@@ -36,6 +36,7 @@ from ember_ml.backend.registry import (
 )
 
 from . import fft, linalg, random
+from ._adaptive import adaptive_avg_pool, adaptive_max_pool
 from ._analysis import (
     acos,
     acosh,
@@ -217,7 +218,7 @@ from ._normalization import (
 )
 from ._operators import install
 from ._padding import pad
-from ._pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
+from ._pooling import avg_pool, max_pool
 from ._quantiles import (
     median,
     nanmedian,

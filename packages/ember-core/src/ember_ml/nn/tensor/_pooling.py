@@ -16,10 +16,10 @@ from ._manipulation import reshape, squeeze
 from ._operation import operation
 from ._padding import pad_constant
 from ._reduction import sum as total
-from ._search import argmax, take, take_along_axis, where
-from ._windows import Row, mix, sizes_of, spatial_count
+from ._search import argmax, take_along_axis, where
+from ._windows import sizes_of, spatial_count
 
-__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool"]
+__all__ = ["avg_pool", "greatest", "max_pool", "max_windows", "mean_windows"]
 
 #: A number for all axes, or one for each.
 Sizes = int | Sequence[int]
@@ -175,7 +175,7 @@ def max_windows(
     """What engines offer of `max_pool`: sizes for each axis, and how many windows there are."""
     numbers = list(zip(kernel, stride, padding, dilation, sizes, strict=True))
     for axis in range(-1, -len(kernel) - 1, -1):
-        x = _combined(x, x.ndim + axis, numbers[axis], _greater, _greatest, -math.inf)
+        x = _combined(x, x.ndim + axis, numbers[axis], _greater, greatest, -math.inf)
     return x
 
 
@@ -184,7 +184,7 @@ def _greater(x1: EmberTensor, x2: EmberTensor) -> EmberTensor:
     return where(logical_or(x2 > x1, isnan(x2)), x2, x1)
 
 
-def _greatest(x: EmberTensor, *, axis: int, keepdims: bool) -> EmberTensor:
+def greatest(x: EmberTensor, *, axis: int, keepdims: bool) -> EmberTensor:
     """`max`, the gradient of which goes to the first of equal elements alone."""
     found = take_along_axis(x, argmax(x, axis=axis, keepdims=True), axis=axis)
     return found if keepdims else squeeze(found, axis)
@@ -230,118 +230,3 @@ def window_counts(
     if count_padding:
         return [min(start + kernel, n + edge) - start for start in starts]
     return [min(start + kernel, n) - max(start, 0) for start in starts]
-
-
-# -- windows that are made to fit ---------------------------------------------------------------
-
-
-def adaptive_avg_pool(
-    x: TensorLike, /, *, output_size: int | Sequence[int | None] | None
-) -> EmberTensor:
-    """The mean of windows whose size is such that there are ``output_size``.
-
-    Args:
-        x: (N, C, ...) or (C, ...) with one to three more axes.
-        output_size: a number for all axes, or one for each; None where an axis stays as it is.
-
-    Raises:
-        InvalidValueError: a size is not positive.
-        ShapeError: the shape does not fit.
-
-    >>> from ember_ml.nn import tensor as et
-    >>> et.adaptive_avg_pool([[[1.0, 5.0, 2.0, 3.0]]], output_size=2).tolist()
-    [[[3.0, 2.5]]]
-    """
-    x = asarray(x)
-    return adaptive_mean(x, sizes=_adapted(x, output_size, "adaptive_avg_pool"))
-
-
-def adaptive_max_pool(
-    x: TensorLike, /, *, output_size: int | Sequence[int | None] | None
-) -> EmberTensor:
-    """The greatest element of windows whose size is such that there are ``output_size``.
-
-    Args:
-        x: (N, C, ...) or (C, ...) with one to three more axes.
-        output_size: a number for all axes, or one for each; None where an axis stays as it is.
-
-    Raises:
-        InvalidValueError: a size is not positive.
-        ShapeError: the shape does not fit.
-
-    >>> from ember_ml.nn import tensor as et
-    >>> et.adaptive_max_pool([[[1.0, 5.0, 2.0, 3.0]]], output_size=2).tolist()
-    [[[5.0, 3.0]]]
-    """
-    x = asarray(x)
-    return adaptive_max(x, sizes=_adapted(x, output_size, "adaptive_max_pool"))
-
-
-def _adapted(
-    x: EmberTensor, output_size: int | Sequence[int | None] | None, what: str
-) -> tuple[int, ...]:
-    count = spatial_count(x, what, output_size)
-    own = x.shape[x.ndim - count :]
-    if 0 in own:
-        raise ShapeError(f"{what}: x of shape {x.shape} has nothing to pool")
-    parts = output_size if isinstance(output_size, Sequence) else (output_size,) * count
-    if len(parts) != count:
-        raise InvalidValueError(f"{what}: output_size has {count} sizes here, not {output_size!r}")
-    filled = [n if part is None else part for n, part in zip(own, parts, strict=True)]
-    return sizes_of(filled, count, what, "output_size")
-
-
-def _evenly(x: EmberTensor, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The size of all windows, where it is the same for all."""
-    own = x.shape[x.ndim - len(sizes) :]
-    if any(n % size for n, size in zip(own, sizes, strict=True)):
-        return None
-    return tuple(n // size for n, size in zip(own, sizes, strict=True))
-
-
-def _ends(n: int, size: int) -> list[tuple[int, int]]:
-    """Where each of ``size`` windows over ``n`` elements starts and ends."""
-    return [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
-
-
-@operation(accepts="floating", result="same")
-def adaptive_mean(x: TensorLike, /, *, sizes: tuple[int, ...]) -> EmberTensor:
-    """What engines offer of `adaptive_avg_pool`: a size for each axis."""
-    kernel, count = _evenly(x, sizes), len(sizes)
-    if kernel is not None:
-        return mean_windows(
-            x, kernel=kernel, stride=kernel, padding=(0,) * count, sizes=sizes,
-            count_padding=True, divisor=None,
-        )  # fmt: skip
-    for axis, size in enumerate(sizes, x.ndim - count):
-        if size != x.shape[axis]:
-            x = mix(x, axis, _averages(x.shape[axis], size))
-    return x
-
-
-@functools.lru_cache(maxsize=64)
-def _averages(n: int, size: int) -> tuple[Row, ...]:
-    return tuple(
-        tuple((i, 1.0 / (end - start)) for i in range(start, end)) for start, end in _ends(n, size)
-    )
-
-
-@operation(accepts="floating", result="same")
-def adaptive_max(x: TensorLike, /, *, sizes: tuple[int, ...]) -> EmberTensor:
-    """What engines offer of `adaptive_max_pool`: a size for each axis."""
-    kernel, count = _evenly(x, sizes), len(sizes)
-    if kernel is not None:
-        return max_windows(
-            x, kernel=kernel, stride=kernel, padding=(0,) * count, dilation=(1,) * count,
-            sizes=sizes,
-        )  # fmt: skip
-    for axis, size in enumerate(sizes, x.ndim - count):
-        ends = _ends(x.shape[axis], size)
-        longest = max(end - start for start, end in ends)
-        # a short window has its last element more than once
-        places = [min(start + i, end - 1) for start, end in ends for i in range(longest)]
-        with _on(x):
-            indices = asarray(places, dtype="int64", device=x.device)
-        shape = (*x.shape[:axis], size, longest, *x.shape[axis + 1 :])
-        x = _greatest(reshape(take(x, indices, axis=axis), shape), axis=axis + 1, keepdims=False)
-    return x

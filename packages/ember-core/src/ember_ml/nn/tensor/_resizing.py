@@ -10,11 +10,11 @@ from typing import Literal, TypeAlias
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError, UnsupportedError
 
+from ._adaptive import adaptive_mean
 from ._core import EmberTensor, TensorLike
 from ._creation import _on, asarray
 from ._manipulation import broadcast_to, permute_dims, reshape
 from ._operation import operation
-from ._pooling import adaptive_mean
 from ._search import take
 from ._windows import Row, mix, sizes_of
 
