@@ -1,7 +1,8 @@
 """Overrides for half and single precision: recurrent layers over a sequence.
 
 The products are written by hand: the gradients of the weights are one matrix product for all
-times, and no part of the gradient of a part is as large as the whole.
+times, and no part of the gradient of a part is as large as the whole. What is kept for them is
+among the results, and has gradients of its own where they are differentiated again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import mlx.core as mx
+
+from ._mapping import is_mapping
 
 __all__ = ["gru_layer", "lstm_layer", "rnn_layer"]
 
@@ -58,6 +61,10 @@ def _product(d: Any, x: Any) -> Any:
     return mx.matmul(_rows(d).T, _rows(x))
 
 
+def _affine(c: Any, a: Any, b: Any) -> Any:
+    return c + a @ b if is_mapping() else mx.addmm(c, a, b)  # which `vmap` does not broadcast
+
+
 Layer = Callable[..., list[Any]]
 
 
@@ -68,8 +75,8 @@ def _simple(nonlinearity: str, reverse: bool) -> Layer:
     def forward(x: Any, h: Any, w: Any, u: Any, b: Any, e: Any) -> list[Any]:
         columns = mx.contiguous(u.T)
         found = []
-        for (row,) in _times(reverse, mx.addmm(b + e, x, w.T)):
-            h = apply(mx.addmm(row, h, columns))
+        for (row,) in _times(reverse, _affine(b + e, x, w.T)):
+            h = apply(_affine(row, h, columns))
             found.append(h)
         return [_stack(found, reverse), h]
 
@@ -95,9 +102,9 @@ def _gru(reverse: bool) -> Layer:
     def forward(x: Any, h: Any, w: Any, u: Any, b: Any, e: Any) -> list[Any]:
         columns = mx.contiguous(u.T)
         found: list[tuple[Any, ...]] = []
-        for (row,) in _times(reverse, mx.addmm(b, x, w.T)):
+        for (row,) in _times(reverse, _affine(b, x, w.T)):
             p = mx.split(row, 3, -1)
-            q = mx.split(mx.addmm(e, h, columns), 3, -1)
+            q = mx.split(_affine(e, h, columns), 3, -1)
             r, z = mx.sigmoid(p[0] + q[0]), mx.sigmoid(p[1] + q[1])
             n = mx.tanh(p[2] + r * q[2])
             h = n + z * (h - n)
@@ -109,16 +116,20 @@ def _gru(reverse: bool) -> Layer:
         x, h, w, u, *_ = primals
         y, _, r, z, n, q = outputs
         before = _before(h, y, reverse)
-        by_n = (1 - z) * (1 - n * n)
-        by_z = (before - n) * z * (1 - z)
-        by_r = q * r * (1 - r)
-        dy, dh = cotangents[:2]
+        slope_r, slope_z, slope_n = r * (1 - r), z * (1 - z), 1 - n * n
+        by_n = (1 - z) * slope_n
+        by_z = (before - n) * slope_z
+        by_r = q * slope_r
+        dy, dh, dr, dz, dn, dq = cotangents
+        own_n = dn * slope_n
+        others = mx.concatenate([dr * slope_r, dz * slope_z, dq], -1)
         found = []
-        for grad, fn, fz, fr, rt, zt in _times(not reverse, dy, by_n, by_z, by_r, r, z):
+        parts = (dy, by_n, by_z, by_r, r, z, own_n, others)
+        for grad, fn, fz, fr, rt, zt, nt, rest in _times(not reverse, *parts):
             dh = dh + grad
-            dn = dh * fn
-            d = mx.concatenate([dn * fr, dh * fz, dn * rt], -1)
-            dh = mx.addmm(dh * zt, d, u)
+            dn = dh * fn + nt
+            d = mx.concatenate([dn * fr, dh * fz, dn * rt], -1) + rest
+            dh = _affine(dh * zt, d, u)
             found.append((d, dn))
         d, dn = (_stack(list(column), not reverse) for column in zip(*found, strict=True))
         own = mx.concatenate([d[..., : 2 * h.shape[1]], dn], -1)
@@ -135,8 +146,8 @@ def _lstm(reverse: bool) -> Layer:
     def forward(x: Any, h: Any, c: Any, w: Any, u: Any, b: Any, e: Any) -> list[Any]:
         columns = mx.contiguous(u.T)
         found: list[tuple[Any, ...]] = []
-        for (row,) in _times(reverse, mx.addmm(b + e, x, w.T)):
-            i, f, g, o = mx.split(mx.addmm(row, h, columns), 4, -1)
+        for (row,) in _times(reverse, _affine(b + e, x, w.T)):
+            i, f, g, o = mx.split(_affine(row, h, columns), 4, -1)
             i, f, g, o = mx.sigmoid(i), mx.sigmoid(f), mx.tanh(g), mx.sigmoid(o)
             c = f * c + i * g
             t = mx.tanh(c)
@@ -148,19 +159,21 @@ def _lstm(reverse: bool) -> Layer:
     def backward(primals: Any, cotangents: Any, outputs: Any) -> Any:
         x, h, c, w, u, *_ = primals
         y, _, _, cells, i, f, g, o, t = outputs
-        by_i = g * i * (1 - i)
-        by_f = _before(c, cells, reverse) * f * (1 - f)
-        by_g = i * (1 - g * g)
-        by_o = t * o * (1 - o)
+        slopes = i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)
+        by_i, by_f, by_g, by_o = (
+            slope * x
+            for slope, x in zip(slopes, (g, _before(c, cells, reverse), i, t), strict=True)
+        )
         by_c = o * (1 - t * t)
-        dy, dh, dc = cotangents[:3]
+        dy, dh, dc, dcells, *dgates, dt = cotangents
+        own_c = dcells + dt * (1 - t * t)
+        others = mx.concatenate([x * slope for x, slope in zip(dgates, slopes, strict=True)], -1)
+        parts = (dy, by_i, by_f, by_g, by_o, by_c, f, own_c, others)
         found = []
-        for grad, fi, ff, fg, fo, fc, ft in _times(
-            not reverse, dy, by_i, by_f, by_g, by_o, by_c, f
-        ):
+        for grad, fi, ff, fg, fo, fc, ft, ct, rest in _times(not reverse, *parts):
             dh = dh + grad
-            dc = dc + dh * fc
-            d = mx.concatenate([dc * fi, dc * ff, dc * fg, dh * fo], -1)
+            dc = dc + dh * fc + ct
+            d = mx.concatenate([dc * fi, dc * ff, dc * fg, dh * fo], -1) + rest
             dc = dc * ft
             dh = d @ u
             found.append(d)

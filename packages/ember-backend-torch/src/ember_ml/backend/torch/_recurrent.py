@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from ember_ml.backend.protocol import Native
+from torch.nn import functional
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ._sequences import GRU, LSTM, RELU, TANH, Gradients, Inputs, Outputs, nothing
@@ -194,8 +195,31 @@ def _is_plain(a: Inputs) -> bool:
     return DIFFERENTIATING.get() < 2 and not is_functional() and 0 not in a.x.shape[:2]
 
 
+# The engine's own cells have no rule for `vmap`.
+
+
+def _simple_cell(apply: Any, x: Native, h: Native, w: Any, u: Any, b: Any, e: Any) -> Native:
+    result: Native = apply(functional.linear(x, w, b) + functional.linear(h, u, e))
+    return result
+
+
+def _gru_cell(x: Native, h: Native, w: Any, u: Any, b: Any, e: Any) -> Native:
+    p, q = functional.linear(x, w, b).chunk(3, -1), functional.linear(h, u, e).chunk(3, -1)
+    z = torch.sigmoid(p[1] + q[1])
+    n = torch.tanh(p[2] + torch.sigmoid(p[0] + q[0]) * q[2])
+    return n + z * (h - n)
+
+
+def _lstm_cell(x: Native, state: Any, w: Any, u: Any, b: Any, e: Any) -> tuple[Native, Native]:
+    h, c = state
+    gates = functional.linear(x, w, b) + functional.linear(h, u, e)
+    i, f, g, o = gates.chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
 def _stepped(a: Inputs, cell: Any, reverse: bool) -> tuple[Native, Any]:
-    """The states, and the last one with all its parts, by the engine's cells."""
+    """The states, and the last one with all its parts, one step after the other."""
     state = a.h if a.c is None else (a.h, a.c)
     found = []
     for x in reversed(a.x.unbind(0)) if reverse else a.x.unbind(0):
@@ -220,9 +244,9 @@ def rnn_layer(
 ) -> tuple[Native, Native]:
     a = Inputs(x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
     _check(a, 1)
-    cell = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}[nonlinearity]
+    apply = {"tanh": torch.tanh, "relu": torch.relu}[nonlinearity]
     if not _is_plain(a):
-        return _stepped(a, cell, reverse)
+        return _stepped(a, functools.partial(_simple_cell, apply), reverse)
     y = _run(nonlinearity, a, reverse).y
     return y, y[0 if reverse else -1]
 
@@ -241,7 +265,7 @@ def gru_layer(
     a = Inputs(x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
     _check(a, 3)
     if not _is_plain(a):
-        return _stepped(a, torch.gru_cell, reverse)
+        return _stepped(a, _gru_cell, reverse)
     y = _run("gru", a, reverse).y
     return y, y[0 if reverse else -1]
 
@@ -261,7 +285,7 @@ def lstm_layer(
     a = Inputs(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
     _check(a, 4)
     if not _is_plain(a):
-        y, state = _stepped(a, torch.lstm_cell, reverse)
+        y, state = _stepped(a, _lstm_cell, reverse)
         return y, *state
     whole = x.dtype is torch.float32 and x.device.type == "cpu" and _has_onednn()
     if whole and not TRACING.get():

@@ -20,12 +20,11 @@ from ember_ml.nn.tensor import (
     permute_dims,
     squeeze,
     stack,
-    where,
 )
 from ember_ml.nn.tensor._scatter import filled
-from ember_ml.nn.tensor.random import default_generator
 
 from ._arguments import positive
+from ._dropout import dropout
 from ._spans import Spans
 
 __all__ = ["Stacked", "States"]
@@ -119,7 +118,7 @@ class Stacked(Module):
         finals = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
-                x = _dropped(x, self.dropout)
+                x = dropout(x, p=self.dropout)
             if spans is not None:
                 x = spans.within(x)
             outputs = []
@@ -226,11 +225,3 @@ class Stacked(Module):
 
 def _stacked(states: tuple[EmberTensor, ...]) -> EmberTensor:
     return stack(states) if len(states) > 1 else expand_dims(states[0], axis=0)
-
-
-def _dropped(x: EmberTensor, p: float) -> EmberTensor:
-    """``x`` with elements zeroed with probability ``p``, and the others scaled up for it."""
-    if p == 1:
-        return x * 0
-    kept = default_generator().uniform(x.shape, device=x.device) >= p
-    return where(kept, x * (1 / (1 - p)), 0)
