@@ -24,6 +24,18 @@ from ._compare import Theirs, assert_close, differentiate, layers_of
 for path in sorted(Path(__file__).parent.glob("_cases_*.py")):
     importlib.import_module(f".{path.stem}", __package__)
 
+#: What users of PyTorch look for.
+VOCABULARY = """
+    Identity Linear Bilinear Embedding Flatten Unflatten Conv1d Conv2d Conv3d ConvTranspose1d
+    ConvTranspose2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d
+    AdaptiveMaxPool2d Upsample PixelShuffle ZeroPad2d BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm
+    GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm Dropout Dropout1d Dropout2d AlphaDropout ReLU
+    LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Hardswish Hardtanh Softplus Softsign Sigmoid Tanh
+    Softmax LogSoftmax GLU RNN LSTM GRU RNNCell LSTMCell GRUCell MultiheadAttention
+    TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder MSELoss
+    L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss KLDivLoss
+    CosineEmbeddingLoss TripletMarginLoss CTCLoss
+""".split()
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 #: Namesakes that hold other modules and compute nothing.
 CONTAINERS = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}
@@ -106,3 +118,8 @@ def test_every_namesake_has_a_case():
     }
     missing = names - CONTAINERS - OTHERS.keys() - {case.name for case in CASES.values()}
     assert not missing, f"no case in tests/oracle/_cases_*.py: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("name", VOCABULARY)
+def test_vocabulary(name):
+    assert any(case.name == name for case in CASES.values())
