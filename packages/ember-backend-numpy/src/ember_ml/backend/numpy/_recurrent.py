@@ -10,6 +10,8 @@ half the argument, and the halves are in the weights: one call for all gates.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = [
@@ -110,7 +112,7 @@ def rnn_forward(
     x, h, weight_ih, weight_hh, bias_ih, bias_hh, /, *, nonlinearity="tanh", reverse=False
 ):
     _check(1, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
-    apply = {"tanh": np.tanh, "relu": _relu}[nonlinearity]
+    apply: Any = {"tanh": np.tanh, "relu": _relu}[nonlinearity]
     features = x.shape[2]
     s = _inputs(x, h, reverse)
     w = _weights(weight_ih, weight_hh, bias_ih + bias_hh)

@@ -296,4 +296,4 @@ def lstm_layer(
 
 
 def _has_onednn() -> bool:
-    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled  # type: ignore[attr-defined]
+    return bool(torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)

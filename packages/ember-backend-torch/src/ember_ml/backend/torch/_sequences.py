@@ -22,7 +22,7 @@ class Inputs(NamedTuple):
 
     x: Native
     h: Native
-    c: Native | None
+    c: Any  # a Native, or None
     weight_ih: Native
     weight_hh: Native
     bias_ih: Native

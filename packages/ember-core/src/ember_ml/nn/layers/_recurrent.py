@@ -191,7 +191,8 @@ class LSTM(Stacked):
         reverse: bool,
     ) -> States:
         if self.proj_size:
-            return _projected(x, *states, *weights, getattr(self, "weight_hr" + suffix), reverse)
+            weight_hr = getattr(self, "weight_hr" + suffix)
+            return _projected(x, states, weights, weight_hr, reverse)
         return lstm_layer(x, *states, *weights, reverse=reverse)
 
     def _keeping(
@@ -210,12 +211,8 @@ _SATURATED = 1e4
 
 def _projected(
     x: EmberTensor,
-    h: EmberTensor,
-    c: EmberTensor,
-    weight_ih: EmberTensor,
-    weight_hh: EmberTensor,
-    bias_ih: EmberTensor,
-    bias_hh: EmberTensor,
+    states: States,
+    weights: Sequence[EmberTensor],
     weight_hr: EmberTensor,
     reverse: bool,
 ) -> States:
@@ -226,6 +223,7 @@ def _projected(
         h = h @ weight_hr.mT
         return (h, c), h
 
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
     projected = linear(x, weight_ih, bias_ih + bias_hh)
-    (h, c), y = scan(step, (h, c), projected, reverse=reverse)
+    (h, c), y = scan(step, states, projected, reverse=reverse)
     return y, h, c

@@ -80,7 +80,10 @@ class Stacked(Module):
         inputs = self.input_size
         for layer in range(self.num_layers):
             for suffix in self._suffixes(layer):
-                shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, out)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, inputs),
+                    "weight_hh": (rows, out),
+                }
                 if self.bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 if self.proj_size:
@@ -115,7 +118,7 @@ class Stacked(Module):
             x = permute_dims(x, (1, 0, 2))
         initial = None if hx is None else self._initial(hx, x.shape[1], batched)
         spans = None if lengths is None else Spans(lengths, x, type(self).__name__)
-        finals = []
+        finals: list[list[EmberTensor]] = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
                 x = dropout(x, p=self.dropout)
