@@ -67,7 +67,7 @@ class Program:
     """The compiled step for one form of batches.
 
     Its inputs are, in this order, what it changes, whose outputs take the same places; the other
-    tensors of the modules; the batch; the numbers of this step in each of the parameters' dtypes; and the
+    tensors of the modules; the batch; the numbers of this step, as one tensor in each of the parameters' dtypes; and the
     states of random streams. A step with an update changes the trainable parameters, what the
     optimizer keeps for them, the sums of gradients and the averages; one without changes the sums,
     and the parameters are inputs after them.
@@ -133,11 +133,7 @@ class Program:
         if self.step.average is not None:
             numbers.append(self.step.average.weight)
         make = self.backend.from_python
-        return [
-            make(number, dtype=bound.native_dtype, device=device)
-            for bound in self.bounds
-            for number in numbers
-        ]
+        return [make(numbers, dtype=bound.native_dtype, device=device) for bound in self.bounds]
 
     def _flat(self, *natives: Native) -> list[Native]:
         """The step over native arrays, as the engine traces it."""
@@ -199,12 +195,13 @@ class Program:
                 return list(gradients.values())
         sums = [zeros_like(x) for x in gradients.values()] if step.accumulate > 1 else []
         gradients = limit(gradients, *step.limits)
-        shape, weights = optimizer.all_changing(), {}
-        by_dtype = {}
+        by_dtype, weights = {}, {}
         for bound in self.bounds:
-            by_dtype[bound] = [[next(numbers) for _ in row] for row in shape]
+            vector = next(numbers)
+            given = iter([vector[i] for i in range(vector.shape[0])])
+            by_dtype[bound] = [[next(given) for _ in group] for group in optimizer.all_changing()]
             if step.average is not None:
-                weights[bound] = next(numbers)
+                weights[bound] = next(given)
         rows: list[EmberTensor] = []
         new: list[EmberTensor] = []
         for (name, parameter), row, n in zip(parameters.items(), kept, members, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -30,11 +31,14 @@ class Program:
         self.function = function
         self.donate = tuple(donate)
         self.compiled: dict[Any, Flat] = {}
+        # The donated arguments of the last call, which mostly are those of the next one.
+        self._kept: tuple[list[Native], list[Any]] = ([], [])
+        self._given = frozenset(self.donate)
 
     def __call__(self, *arrays: Native) -> list[Native]:
         if DIFFERENTIATING.get() or is_transformed(*arrays):
             return self.function(*arrays)  # it becomes part of a larger graph
-        signature = tuple([(x.dtype, x.shape, x.stride(), x.device) for x in arrays])
+        signature = self._signature(arrays)
         program = self.compiled.get(signature)
         if program is None:
             with _lock:
@@ -43,6 +47,18 @@ class Program:
                     program = self.compiled[signature] = self._compile(arrays)
         with torch.no_grad():
             return program(*arrays)
+
+    def _signature(self, arrays: tuple[Native, ...]) -> tuple[Any, ...]:
+        donated = [arrays[i] for i in self.donate]
+        known, described = self._kept
+        if len(known) != len(donated) or not all(map(operator.is_, known, donated)):
+            described = [_described(x) for x in donated]
+            self._kept = donated, described
+        given = self._given
+        return (
+            *described,
+            *[_described(x) for i, x in enumerate(arrays) if i not in given],
+        )
 
     def _compile(self, arrays: tuple[Native, ...]) -> Flat:
         graph, places = self._trace(arrays)
@@ -92,12 +108,17 @@ def _shares(x: Native, y: Native) -> bool:
     return x.untyped_storage()._cdata == y.untyped_storage()._cdata
 
 
+def _described(x: Native) -> tuple[Any, ...]:
+    return x.dtype, x.shape, x.stride(), x.device
+
+
 def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
     """``graph`` as a program of inductor's; as it is where there is no compiler for that."""
     import torch._inductor
 
     try:
-        return torch._inductor.compile(graph, list(arrays))
+        # The arguments are what the program was made for: `Program` looks at each call.
+        return torch._inductor.compile(graph, list(arrays), options={"size_asserts": False})
     except Exception as error:
         warnings.warn(
             f"PyTorch could not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
