@@ -61,7 +61,8 @@ def attend_forward(
 
 def attend_backward(numbers, g, answer, kept, arguments, *, scale=None, **options):
     """The gradients by the arguments ``numbers`` of query, key, value, mask, bias and factor."""
-    query, key, value, _, bias, factor = (*arguments, *(None,) * (6 - len(arguments)))
+    given: list[Any] = [*arguments, None, None, None]
+    query, key, value, _, bias, factor = given[:6]
     e, total = kept
     scale = _scale(query, scale)
     g = g / total
@@ -100,7 +101,7 @@ def _within(x, factor) -> Any:
 
 
 @functools.lru_cache(16)
-def _outside(length, keys, limits):
+def _outside(length: int, keys: int, limits: Any) -> Any:
     lower, upper = limits
     ahead = np.arange(keys) - np.arange(length)[:, None]
     outside = np.zeros((length, keys), np.bool_)

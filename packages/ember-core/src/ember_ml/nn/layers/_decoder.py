@@ -122,7 +122,7 @@ class TransformerDecoderLayer(Module):
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
         y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
-        return self.dropout3(y)  # type: ignore[no-any-return]
+        return self.dropout3(y)
 
 
 def _attended(
@@ -137,7 +137,7 @@ def _attended(
         x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask,
         is_causal=is_causal,
     )  # fmt: skip
-    return y  # type: ignore[no-any-return]
+    return y
 
 
 class TransformerDecoder(Module):
@@ -292,7 +292,7 @@ class Transformer(Module):
             source, mask=src_mask, src_key_padding_mask=src_key_padding_mask,
             is_causal=src_is_causal,
         )  # fmt: skip
-        return self.decoder(  # type: ignore[no-any-return]
+        return self.decoder(
             target, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
             tgt_key_padding_mask=tgt_key_padding_mask,
             memory_key_padding_mask=memory_key_padding_mask,

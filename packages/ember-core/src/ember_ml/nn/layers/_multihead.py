@@ -286,7 +286,7 @@ class MultiheadAttention(Module):
         (batch, heads, length, _), keys = q.shape, k.shape[2]
         mask: EmberTensor | None = None
         bias: EmberTensor | None = None
-        dues = {
+        dues: dict[str, list[tuple[int, ...]]] = {
             "key_padding_mask": [(keys,) if single else (batch, keys)],
             "attn_mask": [(length, keys), (batch * heads, length, keys)],
         }

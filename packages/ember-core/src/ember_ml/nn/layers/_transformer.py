@@ -60,7 +60,7 @@ def fed_forward(
     drops = dropout.training and dropout.p
     if whole and not drops and first.bias is not None and second.bias is not None:
         return feed_forward(x, first.weight, first.bias, second.weight, second.bias)
-    return second(dropout(activation(first(x))))  # type: ignore[no-any-return]
+    return second(dropout(activation(first(x))))
 
 
 class TransformerEncoderLayer(Module):
@@ -156,11 +156,11 @@ class TransformerEncoderLayer(Module):
             x, x, x, key_padding_mask=padding, need_weights=False, attn_mask=mask,
             is_causal=is_causal,
         )  # fmt: skip
-        return self.dropout1(y)  # type: ignore[no-any-return]
+        return self.dropout1(y)
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
         y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
-        return self.dropout2(y)  # type: ignore[no-any-return]
+        return self.dropout2(y)
 
 
 class TransformerEncoder(Module):
