@@ -34,7 +34,7 @@ class OneCycleLR(LRScheduler):
     >>> from ember_ml import nn
     >>> optimizer = nn.optimizers.SGD(momentum=0.9)
     >>> scheduler = nn.schedulers.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    >>> optimizer.rate, optimizer.momentum
+    >>> round(optimizer.rate, 4), optimizer.momentum
     (0.04, 0.95)
     """
 

@@ -69,8 +69,8 @@ class SequentialLR(_Several):
     >>> scheduler = nn.schedulers.SequentialLR(optimizer, [warm, fall], milestones=[10])
     >>> for _ in range(55):
     ...     scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.5]
+    >>> round(scheduler.get_last_lr()[0], 4)
+    0.5
     """
 
     def __init__(
