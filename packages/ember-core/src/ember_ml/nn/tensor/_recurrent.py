@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+from ember_ml.backend.errors import ShapeError
+
 from ._analysis import tanh
 from ._control import scan
 from ._core import EmberTensor, TensorLike
@@ -48,7 +50,7 @@ def gru_step(projected: EmberTensor, recurrent: EmberTensor, h: EmberTensor) -> 
 def _checked(gates: int) -> Callable[[dict[str, Any], dict[str, Any]], str | None]:
     """The check of a layer whose weights have ``gates`` blocks of rows."""
 
-    def check(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    def fault(shapes: dict[str, Any], arguments: dict[str, Any]) -> str | None:
         x, h = shapes["x"], shapes["h"]
         if len(x) != 3:
             return f"x of shape {x}; (time, batch, features) is due"
@@ -65,13 +67,23 @@ def _checked(gates: int) -> Callable[[dict[str, Any], dict[str, Any]], str | Non
                 )
         return None
 
-    return check
+    return fault
+
+
+_FAULTS = {"rnn_layer": _checked(1), "gru_layer": _checked(3), "lstm_layer": _checked(4)}
+
+
+def _require(layer: str, **tensors: EmberTensor) -> None:
+    """Refuse what would broadcast to something that it should not."""
+    fault = _FAULTS[layer]({name: x.shape for name, x in tensors.items()}, {})
+    if fault:
+        raise ShapeError(f"{layer}: {fault}")
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-@operation(accepts="floating", promoted=("x", "h", *_WEIGHTS), check=_checked(1))
+@operation(accepts="floating", promoted=("x", "h", *_WEIGHTS), check=_FAULTS["rnn_layer"])
 def rnn_layer(
     x: TensorLike,
     h: TensorLike,
@@ -107,6 +119,10 @@ def rnn_layer(
     >>> y.shape, h.shape
     ((5, 2, 4), (2, 4))
     """
+    _require(
+        "rnn_layer", x=x, h=h, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih,
+        bias_hh=bias_hh,
+    )  # fmt: skip
 
     def step(h: EmberTensor, gate: EmberTensor) -> tuple[EmberTensor, EmberTensor]:
         h = rnn_step(gate + h @ weight_hh.mT, nonlinearity)
@@ -116,7 +132,7 @@ def rnn_layer(
     return y, h
 
 
-@operation(accepts="floating", promoted=("x", "h", *_WEIGHTS), check=_checked(3))
+@operation(accepts="floating", promoted=("x", "h", *_WEIGHTS), check=_FAULTS["gru_layer"])
 def gru_layer(
     x: TensorLike,
     h: TensorLike,
@@ -154,6 +170,10 @@ def gru_layer(
     >>> y.shape, h.shape
     ((5, 2, 4), (2, 4))
     """
+    _require(
+        "gru_layer", x=x, h=h, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih,
+        bias_hh=bias_hh,
+    )  # fmt: skip
 
     def step(h: EmberTensor, projected: EmberTensor) -> tuple[EmberTensor, EmberTensor]:
         h = gru_step(projected, linear(h, weight_hh, bias_hh), h)
@@ -163,7 +183,7 @@ def gru_layer(
     return y, h
 
 
-@operation(accepts="floating", promoted=("x", "h", "c", *_WEIGHTS), check=_checked(4))
+@operation(accepts="floating", promoted=("x", "h", "c", *_WEIGHTS), check=_FAULTS["lstm_layer"])
 def lstm_layer(
     x: TensorLike,
     h: TensorLike,
@@ -203,6 +223,10 @@ def lstm_layer(
     >>> y.shape, h.shape, c.shape
     ((5, 2, 4), (2, 4), (2, 4))
     """
+    _require(
+        "lstm_layer", x=x, h=h, c=c, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih,
+        bias_hh=bias_hh,
+    )  # fmt: skip
 
     def step(
         carry: tuple[EmberTensor, EmberTensor], gates: EmberTensor
