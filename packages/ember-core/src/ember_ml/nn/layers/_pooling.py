@@ -42,7 +42,8 @@ class _Pool(Module):
     _axes: ClassVar[int]
 
     def _checked(self, x: TensorLike) -> EmberTensor:
-        x = asarray(x)
+        if x.__class__ is not EmberTensor:
+            x = asarray(x)
         if x.ndim not in (self._axes + 1, self._axes + 2):
             sizes = ", ".join(("C", *"DHW"[3 - self._axes :]))
             raise ShapeError(

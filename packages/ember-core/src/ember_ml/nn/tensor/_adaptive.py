@@ -13,7 +13,7 @@ from ._manipulation import reshape
 from ._operation import operation
 from ._pooling import greatest, max_windows, mean_windows
 from ._search import take
-from ._windows import Row, mix, sizes_of, spatial_count
+from ._windows import Row, mix, remembered, sizes_of, spatial_count
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool"]
 
@@ -35,8 +35,9 @@ def adaptive_avg_pool(
     >>> et.adaptive_avg_pool([[[1.0, 5.0, 2.0, 3.0]]], output_size=2).tolist()
     [[[3.0, 2.5]]]
     """
-    x = asarray(x)
-    return adaptive_mean(x, sizes=_adapted(x, output_size, "adaptive_avg_pool"))
+    if x.__class__ is not EmberTensor:
+        x = asarray(x)
+    return adaptive_mean(x, sizes=_adapted(x.shape, output_size, "adaptive_avg_pool"))
 
 
 def adaptive_max_pool(
@@ -56,17 +57,19 @@ def adaptive_max_pool(
     >>> et.adaptive_max_pool([[[1.0, 5.0, 2.0, 3.0]]], output_size=2).tolist()
     [[[5.0, 3.0]]]
     """
-    x = asarray(x)
-    return adaptive_max(x, sizes=_adapted(x, output_size, "adaptive_max_pool"))
+    if x.__class__ is not EmberTensor:
+        x = asarray(x)
+    return adaptive_max(x, sizes=_adapted(x.shape, output_size, "adaptive_max_pool"))
 
 
+@remembered
 def _adapted(
-    x: EmberTensor, output_size: int | Sequence[int | None] | None, what: str
+    shape: tuple[int, ...], output_size: int | Sequence[int | None] | None, what: str
 ) -> tuple[int, ...]:
-    count = spatial_count(x, what, output_size)
-    own = x.shape[x.ndim - count :]
+    count = spatial_count(shape, what, output_size)
+    own = shape[len(shape) - count :]
     if 0 in own:
-        raise ShapeError(f"{what}: x of shape {x.shape} has nothing to pool")
+        raise ShapeError(f"{what}: x of shape {shape} has nothing to pool")
     parts = output_size if isinstance(output_size, Sequence) else (output_size,) * count
     if len(parts) != count:
         raise InvalidValueError(f"{what}: output_size has {count} sizes here, not {output_size!r}")

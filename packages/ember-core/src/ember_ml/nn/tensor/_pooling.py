@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
 
@@ -17,7 +18,7 @@ from ._operation import operation
 from ._padding import pad_constant
 from ._reduction import sum as total
 from ._search import argmax, take_along_axis, where
-from ._windows import sizes_of, spatial_count
+from ._windows import remembered, sizes_of, spatial_count
 
 __all__ = ["avg_pool", "greatest", "max_pool", "max_windows", "mean_windows"]
 
@@ -56,15 +57,27 @@ def max_pool(
     >>> et.max_pool([[[1.0, 5.0, 2.0, 3.0]]], kernel_size=2).tolist()
     [[[5.0, 3.0]]]
     """
-    x = asarray(x)
-    count = spatial_count(x, "max_pool", kernel_size, stride, padding, dilation)
+    if x.__class__ is not EmberTensor:
+        x = asarray(x)
+    return max_windows(
+        x, **_max_options(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    )
+
+
+@remembered
+def _max_options(
+    shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+) -> dict[str, Any]:
+    count = spatial_count(shape, "max_pool", kernel_size, stride, padding, dilation)
     kernel = sizes_of(kernel_size, count, "max_pool", "kernel_size")
     steps = kernel if stride is None else sizes_of(stride, count, "max_pool", "stride")
     edges = sizes_of(padding, count, "max_pool", "padding", least=0)
     gaps = sizes_of(dilation, count, "max_pool", "dilation")
     spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, gaps, strict=True))
-    sizes = _output(x, "max_pool", spans, steps, edges, ceil_mode)
-    return max_windows(x, kernel=kernel, stride=steps, padding=edges, dilation=gaps, sizes=sizes)
+    sizes = _output(shape, "max_pool", spans, steps, edges, ceil)
+    return {
+        "kernel": kernel, "stride": steps, "padding": edges, "dilation": gaps, "sizes": sizes,
+    }  # fmt: skip
 
 
 def avg_pool(
@@ -97,22 +110,28 @@ def avg_pool(
     >>> et.avg_pool([[[1.0, 5.0, 2.0, 3.0]]], kernel_size=2).tolist()
     [[[3.0, 2.5]]]
     """
-    x = asarray(x)
-    count = spatial_count(x, "avg_pool", kernel_size, stride, padding)
+    if x.__class__ is not EmberTensor:
+        x = asarray(x)
+    if divisor_override == 0:
+        raise InvalidValueError("avg_pool: divisor_override cannot be 0; leave it out or give None")
+    options = _mean_options(x.shape, kernel_size, stride, padding, ceil_mode)
+    return mean_windows(x, **options, count_padding=count_include_pad, divisor=divisor_override)
+
+
+@remembered
+def _mean_options(
+    shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, ceil: bool
+) -> dict[str, Any]:
+    count = spatial_count(shape, "avg_pool", kernel_size, stride, padding)
     kernel = sizes_of(kernel_size, count, "avg_pool", "kernel_size")
     steps = kernel if stride is None else sizes_of(stride, count, "avg_pool", "stride")
     edges = sizes_of(padding, count, "avg_pool", "padding", least=0)
-    if divisor_override == 0:
-        raise InvalidValueError("avg_pool: divisor_override cannot be 0; leave it out or give None")
-    sizes = _output(x, "avg_pool", kernel, steps, edges, ceil_mode)
-    return mean_windows(
-        x, kernel=kernel, stride=steps, padding=edges, sizes=sizes,
-        count_padding=count_include_pad, divisor=divisor_override,
-    )  # fmt: skip
+    sizes = _output(shape, "avg_pool", kernel, steps, edges, ceil)
+    return {"kernel": kernel, "stride": steps, "padding": edges, "sizes": sizes}
 
 
 def _output(
-    x: EmberTensor,
+    shape: tuple[int, ...],
     what: str,
     spans: tuple[int, ...],
     stride: tuple[int, ...],
@@ -121,7 +140,7 @@ def _output(
 ) -> tuple[int, ...]:
     """How many windows there are along each axis."""
     sizes = []
-    for n, span, step, edge in zip(x.shape[-len(spans) :], spans, stride, padding, strict=True):
+    for n, span, step, edge in zip(shape[-len(spans) :], spans, stride, padding, strict=True):
         if 2 * edge > span:
             raise InvalidValueError(
                 f"{what}: padding is at most half of a window, {span // 2} here, not {edge}"
@@ -132,7 +151,7 @@ def _output(
         if ceil_mode and room % step and size * step < n + edge:
             size += 1
         if size < 1:
-            raise ShapeError(f"{what}: x of shape {x.shape} has no room for windows of {spans}")
+            raise ShapeError(f"{what}: x of shape {shape} has no room for windows of {spans}")
         sizes.append(size)
     return tuple(sizes)
 

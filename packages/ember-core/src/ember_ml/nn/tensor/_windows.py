@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError, ShapeError
 
@@ -15,7 +16,7 @@ from ._linalg import matmul
 from ._manipulation import reshape
 from ._search import take
 
-__all__ = ["Row", "mix", "sizes_of", "spatial_count"]
+__all__ = ["Row", "mix", "remembered", "sizes_of", "spatial_count"]
 
 #: What an element of the result is made of: places and their weights.
 Row = Sequence[tuple[int, float]]
@@ -42,17 +43,34 @@ def sizes_of(value: Any, count: int, what: str, name: str, *, least: int = 1) ->
     return sizes
 
 
-def spatial_count(x: EmberTensor, what: str, *values: Any) -> int:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def remembered(function: F) -> F:
+    """``function`` of shapes and options, whose answers are kept where these can be looked up."""
+    kept = functools.lru_cache(maxsize=256, typed=True)(function)
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        try:
+            return kept(*arguments)
+        except TypeError:  # a list among them
+            return function(*arguments)
+
+    return cast(F, run)
+
+
+def spatial_count(shape: tuple[int, ...], what: str, *values: Any) -> int:
     """How many axes are pooled: as the sequences among ``values`` say, or all from the third on.
 
     Raises:
-        ShapeError: ``x`` is not (N, C, ...) or (C, ...) with one to three more axes.
+        ShapeError: ``shape`` is not (N, C, ...) or (C, ...) with one to three more axes.
     """
     named = [len(v) for v in values if isinstance(v, Sequence)]
-    count = max(named) if named else x.ndim - 2
-    if not 1 <= count <= 3 or x.ndim - count not in (1, 2):
+    count = max(named) if named else len(shape) - 2
+    if not 1 <= count <= 3 or len(shape) - count not in (1, 2):
         due = f"(N, C, ...) with {count}" if named else "(N, C, ...) with one to three"
-        raise ShapeError(f"{what}: x of shape {x.shape}, where {due} more axes is due")
+        raise ShapeError(f"{what}: x of shape {shape}, where {due} more axes is due")
     return count
 
 
