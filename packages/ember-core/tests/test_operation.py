@@ -7,6 +7,7 @@ import pytest
 
 from ember_ml.backend.errors import ArgumentError, AxisError, EmberError, ShapeError
 from ember_ml.backend.operations import OPERATIONS
+from ember_ml.backend.protocol import Declined
 from ember_ml.backend.registry import bounds, get_backend
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor._core import EmberTensor, TensorLike
@@ -175,3 +176,19 @@ def test_what_is_not_a_tensor_is_named(backend):
         et.exp({})
     with pytest.raises(ArgumentError, match=r"exp: x: cannot make a tensor of NoneType None"):
         et.exp(None)
+
+
+def test_an_override_may_decline(backend, monkeypatch):
+    def decline(*args, **options):
+        raise Declined
+
+    x, weight, bias = et.asarray([-1.0, 2.0]), et.ones((3, 2)), et.zeros(3)
+    # two, where operations have been declared since
+    for bound in {x._backend, bounds(get_backend(backend))[et.float32]}:
+        for name in ("softmax", "linear"):
+            monkeypatch.setattr(bound, name, decline)
+    assert et.softmax(x * 0, axis=0).tolist() == [0.5, 0.5]
+    assert et.softmax([0.0, 0.0]).tolist() == [0.5, 0.5]
+    assert et.linear(x, weight, bias).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ShapeError, match=r"linear: x of shape \(2,\) and a weight of shape \(3,\)"):
+        et.linear(x, bias, bias)

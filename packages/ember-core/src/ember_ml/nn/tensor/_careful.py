@@ -191,21 +191,22 @@ def careful(
     native = {k: _unwrap_argument(v) for k, v in arguments.items()}
     function: Callable[..., Any] = getattr(bound, op.key)
     try:
-        result = call(
-            function,
-            [native[n] for n in op.roles if n not in keyword],
-            {n: native[n] for n in keyword},
-        )
+        try:
+            result = call(
+                function,
+                [native[n] for n in op.roles if n not in keyword],
+                {n: native[n] for n in keyword},
+            )
+        except Declined:
+            if op.body is None:
+                raise
+            return op.body(
+                *[arguments[n] for n in op.roles if n not in keyword],
+                **{n: arguments[n] for n in keyword},
+            )
         if op.returns != "EmberTensor":
             return wrap_many(op, bound, result)
         return wrap_native(result, bound.backend)
-    except Declined:
-        if op.body is None:
-            raise
-        return op.body(
-            *[arguments[n] for n in op.roles if n not in keyword],
-            **{n: arguments[n] for n in keyword},
-        )
     except EmberError as failure:
         raise renamed(op, arguments, failure)  # noqa: B904 - it has the failure's own cause
     except (MemoryError, RecursionError):
