@@ -25,17 +25,20 @@ for path in sorted(Path(__file__).parent.glob("_cases_*.py")):
     importlib.import_module(f".{path.stem}", __package__)
 
 #: What users of PyTorch look for.
-VOCABULARY = """
-    Identity Linear Bilinear Embedding Flatten Unflatten Conv1d Conv2d Conv3d ConvTranspose1d
-    ConvTranspose2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d
-    AdaptiveMaxPool2d Upsample PixelShuffle ZeroPad2d BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm
-    GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm Dropout Dropout1d Dropout2d AlphaDropout ReLU
-    LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Hardswish Hardtanh Softplus Softsign Sigmoid Tanh
-    Softmax LogSoftmax GLU RNN LSTM GRU RNNCell LSTMCell GRUCell MultiheadAttention
-    TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder MSELoss
-    L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss KLDivLoss
-    CosineEmbeddingLoss TripletMarginLoss CTCLoss
-""".split()
+VOCABULARY = [
+    "Identity", "Linear", "Bilinear", "Embedding", "Flatten", "Unflatten", "Conv1d", "Conv2d",
+    "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "MaxPool1d", "MaxPool2d", "AvgPool1d",
+    "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Upsample",
+    "PixelShuffle", "ZeroPad2d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm",
+    "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "RMSNorm", "Dropout", "Dropout1d",
+    "Dropout2d", "AlphaDropout", "ReLU", "LeakyReLU", "PReLU", "ELU", "SELU", "CELU", "GELU",
+    "SiLU", "Mish", "Hardswish", "Hardtanh", "Softplus", "Softsign", "Sigmoid", "Tanh", "Softmax",
+    "LogSoftmax", "GLU", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell",
+    "MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerDecoder", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",
+    "CrossEntropyLoss", "NLLLoss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss",
+    "CosineEmbeddingLoss", "TripletMarginLoss", "CTCLoss",
+]  # fmt: skip
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 #: Namesakes that hold other modules and compute nothing.
 CONTAINERS = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.special as special
-import torch
 
 from ember_ml import nn
 from ember_ml.backend.errors import EmberError, ShapeError

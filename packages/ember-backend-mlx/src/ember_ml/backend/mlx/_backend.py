@@ -69,7 +69,20 @@ def _variants() -> dict[DType, tuple[ModuleType, ...]]:
         elif dtype.kind == "complex":
             found[dtype] = (_complex, _complex_linalg)
         else:
-            found[dtype] = (_double,) if dtype.bits == 64 else (_normalization, _activations, _attention, _convolution, _fused, _losses, _recurrent, _updates)
+            found[dtype] = (
+                (_double,)
+                if dtype.bits == 64
+                else (
+                    _normalization,
+                    _activations,
+                    _attention,
+                    _convolution,
+                    _fused,
+                    _losses,
+                    _recurrent,
+                    _updates,
+                )
+            )
     return found
 
 
@@ -219,7 +232,6 @@ class MLXBackend(Backend):
             return list(compiled(*arrays))
 
         return run
-
 
     def checkpoint(self, function: Callable[..., list[Native]], /) -> Callable[..., list[Native]]:
         def run(*arrays: Native) -> list[Native]:

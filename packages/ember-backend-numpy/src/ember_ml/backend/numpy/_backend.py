@@ -62,8 +62,25 @@ class NumpyBackend(Backend):
     modules: tuple[Any, ...] = tuple(
         map(
             quiet_module,
-            (_normalization, _pooling, _attention, _activations, _convolution, _fused, _losses, _elementwise, _creation, _shape, _lookup, _scatter, _reduce, _linalg, _random, _recurrent,
-             _updates),
+            (
+                _normalization,
+                _pooling,
+                _attention,
+                _activations,
+                _convolution,
+                _fused,
+                _losses,
+                _elementwise,
+                _creation,
+                _shape,
+                _lookup,
+                _scatter,
+                _reduce,
+                _linalg,
+                _random,
+                _recurrent,
+                _updates,
+            ),
         )
     )
     variants: Mapping[DType, tuple[Any, ...]] = dict.fromkeys(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -47,7 +48,8 @@ def spread(y, weight, shape, stride, dilation, groups):
         if stretched and y.shape[3:] != tuple(shape[1:]):
             if wide is None:
                 wide = np.zeros((*some.shape[:3], *shape[1:]), y.dtype)
-            wide[: len(some)][(..., *map(slice, y.shape[2:]))] = some
+            corner: tuple[Any, ...] = (..., *map(slice, y.shape[2:]))
+            wide[: len(some)][corner] = some
             some = wide[: len(some)]
         flat = some.reshape(len(some), groups, outputs // groups, size)
         columns = np.matmul(matrix, flat)

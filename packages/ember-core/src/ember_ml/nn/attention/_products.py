@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, overload
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
+from ember_ml.nn.layers._dropping import drop_factor
 from ember_ml.nn.tensor import (
     EmberTensor,
     TensorLike,
@@ -19,8 +20,6 @@ from ember_ml.nn.tensor import (
 from ember_ml.nn.tensor import scaled_dot_product_attention as attend
 from ember_ml.nn.tensor._attention import attention_weights as weigh
 from ember_ml.nn.tensor.random import Generator
-
-from ember_ml.nn.layers._dropping import drop_factor
 
 __all__ = ["attention_weights", "local_attention", "scaled_dot_product_attention", "split_mask"]
 

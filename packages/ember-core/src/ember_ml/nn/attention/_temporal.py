@@ -8,6 +8,7 @@ from typing import Literal, overload
 from ember_ml.backend.dtypes import DTypeLike, float32
 from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ember_ml.nn.layers._arguments import positive
+from ember_ml.nn.layers._dropping import drop_factor
 from ember_ml.nn.layers._linear import Linear
 from ember_ml.nn.modules import Module, Parameter
 from ember_ml.nn.tensor import (
@@ -27,7 +28,6 @@ from ember_ml.nn.tensor import (
 from ember_ml.nn.tensor import scaled_dot_product_attention as attend
 from ember_ml.nn.tensor._attention import attention_weights
 
-from ember_ml.nn.layers._dropping import drop_factor
 from ._positions import alibi_slopes
 
 __all__ = ["TemporalAttention"]

@@ -342,7 +342,10 @@ def _compile(op: Operation, declaration: Callable[..., Any]) -> Callable[..., An
     def write() -> Callable[..., Any]:
         _execute(_source(op), f"<ember operation {op.name}>", namespace)
         written = namespace[name]
-        function.__defaults__, function.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
+        function.__defaults__, function.__kwdefaults__ = (
+            written.__defaults__,
+            written.__kwdefaults__,
+        )
         function.__code__ = written.__code__
         return function
 
