@@ -89,6 +89,42 @@ def test_a_query_without_keys_gets_zeros_and_no_gradient(backend, kind):
     assert np.abs(gradient[..., 1, :]).min() > 0
 
 
+@pytest.mark.parametrize("offset", [-4, -1, 0, 2])
+def test_queries_before_the_first_key(backend, offset):
+    q, k, v = ember(*sequences(5, 1))
+    y = et.scaled_dot_product_attention(q, k, v, is_causal=True, offset=offset).numpy()
+    for i in range(5):
+        wanted = v.numpy()[:, :, 0] if i + offset >= 0 else np.zeros((2, 4, 3))
+        np.testing.assert_allclose(y[:, :, i], wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [
+    ((2, 1, 5, 4), (2, 3, 6, 4), (2, 3, 6, 2)),
+    ((2, 3, 5, 4), (2, 1, 6, 4), (2, 1, 6, 2)),
+    ((2, 3, 5, 4), (1, 3, 6, 4), (3, 6, 2)),
+    ((5, 4), (2, 3, 6, 4), (2, 3, 6, 2)),
+    ((7, 2, 3, 5, 4), (7, 2, 3, 6, 4), (7, 2, 3, 6, 2)),
+])  # fmt: skip
+def test_leading_axes_broadcast(backend, shapes):
+    arrays = [normal(*shape) for shape in shapes]
+    lead = np.broadcast_shapes(*(a.shape[:-2] for a in arrays))
+    wide = [torch.tensor(np.broadcast_to(a, (*lead, *a.shape[-2:])).copy()) for a in arrays]
+    mask = normal(5, 6) > -1
+    wanted = functional.scaled_dot_product_attention(*wide, attn_mask=torch.tensor(mask))
+    close(et.scaled_dot_product_attention(*ember(*arrays, mask)), wanted)
+
+    def loss(q, k, v):
+        return et.sum(et.scaled_dot_product_attention(q, k, v, et.asarray(mask)) ** 2.0)
+
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    y = functional.scaled_dot_product_attention(
+        *(x.expand(*lead, *x.shape[-2:]) for x in theirs), attn_mask=torch.tensor(mask)
+    )
+    right = torch.autograd.grad((y**2).sum(), theirs)
+    for found, wanted in zip(nn.grad(loss, argnums=(0, 1, 2))(*ember(*arrays)), right, strict=True):
+        close(found, wanted, 1e-4)
+
+
 def test_mask_and_bias_together(backend):
     arrays = sequences()
     mask, bias = normal(6, 6) > -0.5, normal(4, 6, 6)

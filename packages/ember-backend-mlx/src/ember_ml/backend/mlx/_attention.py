@@ -28,8 +28,9 @@ def scaled_dot_product_attention(
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1] or 1)
     direct = factor is None and _fits(query, key, value)
-    # MLX's own "causal" is that of the last queries.
-    if direct and mask is None and bias is None and limits == (None, keys - length):
+    # MLX's own "causal" is that of the last queries, and wrong where these are more than the keys.
+    causal = limits == (None, keys - length) and length <= keys
+    if direct and mask is None and bias is None and causal:
         return _fused(query, key, value, "causal", scale)
     some = mask is not None or bias is not None or leaves_out(length, keys, limits)
     mask = _allowed(length, keys, mask, bias, limits)

@@ -28,7 +28,7 @@ def scaled_dot_product_attention(
 ) -> Native:
     length, keys = query.shape[-2], key.shape[-2]
     limits = band(length, keys, is_causal=is_causal, window=window, offset=offset)
-    if query.ndim > 2 and key.ndim > 2 and query.shape[-3] != key.shape[-3] != 1:
+    if query.ndim > 2 and key.ndim > 2 and 1 != query.shape[-3] != key.shape[-3] != 1:
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     causal = limits == (None, 0) and mask is None and bias is None
     added = None if causal else _added(query, key, mask, bias, limits)
