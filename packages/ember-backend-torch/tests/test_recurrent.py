@@ -5,7 +5,8 @@ import torch
 
 from ember_ml import nn
 from ember_ml.backend.torch._compile import Program
-from ember_ml.backend.torch._recurrent import gru_layer, lstm_layer, rnn_layer
+from ember_ml.backend.torch._recurrent import _whole, gru_layer, lstm_layer, rnn_layer
+from ember_ml.backend.torch._sequences import Inputs
 from ember_ml.nn import tensor as et
 
 T, B, F, H = 4, 3, 2, 5
@@ -88,3 +89,16 @@ def test_every_kernel_compiles():
     for mine, theirs in zip(found, gradients, strict=True):
         for key, x in theirs.items():
             torch.testing.assert_close(mine[key].native, x.native)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_engines_own_layer_is_the_same(name, reverse):
+    """It is what a GPU gets; here it runs on the CPU."""
+    layer, gates, states = LAYERS[name]
+    inputs = arrays(gates, states)
+    x, h, *rest = inputs
+    cell = rest.pop(0) if states == 2 else None
+    found = _whole({"rnn": "rnn_tanh"}.get(name, name), Inputs(x, h, cell, *rest), reverse)
+    for ours, theirs in zip(found, layer(*inputs, reverse=reverse), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)

@@ -1,8 +1,8 @@
 """Overrides: recurrent layers over a sequence.
 
-An LSTM in single precision on the CPU is one kernel of the engine's, and the other layers are
-the loops of `_sequences`. They are custom operations, so that a compiled program has one call
-in the place of thousands of nodes.
+On a GPU they are the engine's own layers. On the CPU an LSTM in single precision is one kernel of
+the engine's, and the others are the loops of `_sequences`. Those are custom operations, so that a
+compiled program has one call in the place of thousands of nodes.
 """
 
 from __future__ import annotations
@@ -195,6 +195,16 @@ def _is_plain(a: Inputs) -> bool:
     return DIFFERENTIATING.get() < 2 and not is_functional() and 0 not in a.x.shape[:2]
 
 
+def _whole(name: str, a: Inputs, reverse: bool) -> tuple[Native, ...]:
+    """A layer by the engine's own function, which is cuDNN's on a GPU: states, last, last cell."""
+    x = a.x.flip(0) if reverse else a.x
+    state = a.h[None] if a.c is None else (a.h[None], a.c[None])
+    weights = [a.weight_ih, a.weight_hh, a.bias_ih, a.bias_hh]
+    run = getattr(torch._VF, name)
+    y, *last = run(x, state, weights, True, 1, 0.0, _is_recorded(a), False, False)
+    return (y.flip(0) if reverse else y, *[part[0] for part in last])
+
+
 # The engine's own cells have no rule for `vmap`.
 
 
@@ -247,6 +257,8 @@ def rnn_layer(
     apply = {"tanh": torch.tanh, "relu": torch.relu}[nonlinearity]
     if not _is_plain(a):
         return _stepped(a, functools.partial(_simple_cell, apply), reverse)
+    if x.is_cuda:
+        return _whole(f"rnn_{nonlinearity}", a, reverse)
     y = _run(nonlinearity, a, reverse).y
     return y, y[0 if reverse else -1]
 
@@ -266,6 +278,8 @@ def gru_layer(
     _check(a, 3)
     if not _is_plain(a):
         return _stepped(a, _gru_cell, reverse)
+    if x.is_cuda:
+        return _whole("gru", a, reverse)
     y = _run("gru", a, reverse).y
     return y, y[0 if reverse else -1]
 
@@ -287,6 +301,8 @@ def lstm_layer(
     if not _is_plain(a):
         y, state = _stepped(a, _lstm_cell, reverse)
         return y, *state
+    if x.is_cuda:
+        return _whole("lstm", a, reverse)
     whole = x.dtype is torch.float32 and x.device.type == "cpu" and _has_onednn()
     if whole and not TRACING.get():
         y, h, c, _ = _onednn(a, reverse, _is_recorded(a))

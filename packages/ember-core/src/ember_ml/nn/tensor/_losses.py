@@ -135,6 +135,14 @@ def ctc_loss(
     >>> round(et.exp(-et.ctc_loss(x, [[1]], [2], [1])).item(), 4)  # 1 1, 1 -, - 1
     0.3333
     """
+    operands = zip(
+        ("x", "targets", "input_lengths", "target_lengths"),
+        (x, targets, input_lengths, target_lengths),
+        strict=True,
+    )
+    fault = _check_ctc({name: tensor.shape for name, tensor in operands}, {})
+    if fault:
+        raise ShapeError(f"ctc_loss: {fault}")
     if x.dtype.bits < 32:
         wide = ctc_loss(astype(x, float32), targets, input_lengths, target_lengths, blank=blank)
         return astype(wide, x.dtype)
