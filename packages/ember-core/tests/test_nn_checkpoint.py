@@ -87,3 +87,18 @@ def test_a_result_that_nothing_depends_on():
         return first.sum()
 
     assert nn.grad(loss)(et.zeros(2)).tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_dropout_within_a_layer(compile):
+    """The same masks on the way back, of bits of the stream that have no gradient."""
+
+    def gradients(transform):
+        et.random.seed(2)
+        layer = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        function = nn.grad(lambda layer, x: transform(layer)(x).sum())
+        return (nn.compile(function) if compile else function)(layer, et.asarray(X))
+
+    expected = gradients(lambda layer: layer)
+    for name, x in gradients(nn.checkpoint).items():
+        np.testing.assert_allclose(x.numpy(), expected[name].numpy(), rtol=1e-5, atol=1e-6)

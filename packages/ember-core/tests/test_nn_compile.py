@@ -144,6 +144,15 @@ def test_compile_refuses_what_it_cannot_fix():
         nn.compile(lambda x: (x, 3.0))(et.ones(1))
 
 
+def test_none_is_returned_as_it_is():
+    layer = nn.MultiheadAttention(4, 2)
+    x = et.ones((3, 1, 4))
+    for transform in (nn.compile, nn.checkpoint):
+        y, weights = transform(lambda x: layer(x, x, x, need_weights=False))(x)
+        assert weights is None
+        np.testing.assert_allclose(y.numpy(), layer(x, x, x)[0].numpy(), rtol=1e-5, atol=1e-6)
+
+
 # -- random numbers, Modules that are not arguments, and reports of traces --------------------------
 
 

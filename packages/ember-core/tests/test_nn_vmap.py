@@ -161,6 +161,11 @@ def test_errors():
         nn.vmap(lambda x: x, out_axes=2)(et.ones((2, 3)))
 
 
+def test_none_is_returned_as_it_is():
+    y, nothing = nn.vmap(lambda x: (x * 2.0, None))(et.ones(2))
+    assert (y.tolist(), nothing) == ([2.0, 2.0], None)
+
+
 def test_a_buffer_cannot_be_written():
     class Counting(nn.Module):
         def __init__(self):

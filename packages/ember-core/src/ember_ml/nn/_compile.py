@@ -43,7 +43,8 @@ def compile(function: Callable[..., Any], /, *, report: Report | None = None) ->
             changed since the last time: ``report=print``.
 
     Raises:
-        ArgumentError: an argument that is no tensor is not hashable; or a result is no tensor.
+        ArgumentError: an argument that is no tensor is not hashable; or a result is neither a
+            tensor nor None.
         UnsupportedError: the function asks for the value of a tensor (``if x > 0``, ``x.item()``)
             and the engine traces without values; or it draws from the engine's own generator.
 
@@ -164,10 +165,10 @@ class _Program:
             finally:
                 buffers.restore()
         for leaf in result.values:
-            if not isinstance(leaf, EmberTensor):
+            if leaf is not None and not isinstance(leaf, EmberTensor):
                 raise ArgumentError(
                     f"{self.what}: the function returns tensors, not {type(leaf).__name__}; a "
                     "value that is no tensor would be fixed when it is traced"
                 )
         self.result = result.outline()
-        return [leaf._tensor for leaf in result.values] + written
+        return result.natives() + written

@@ -56,6 +56,10 @@ class Leaves:
         """The argument's structure around other leaves."""
         return values[0] if self.spec is None else self.spec.unflatten(values)
 
+    def natives(self) -> list[Native]:
+        """The native arrays of the tensors among the leaves."""
+        return [leaf._tensor for leaf in self.values if isinstance(leaf, EmberTensor)]
+
     def outline(self) -> Leaves:
         """The same without the elements of its tensors, to be kept."""
         if not self.values:

@@ -84,7 +84,7 @@ def vmap(
                     "call model.eval() or return the value"
                 )
             results[:] = [leaves.outline()]
-            return [leaf._tensor for leaf in leaves.values]
+            return leaves.natives()
 
         outputs = backend.vmap(mapped, in_axes=axes, out_axes=out_axes)(
             *[tensor._tensor for tensor in tensors]
@@ -113,6 +113,8 @@ def _check_mapped(tensors: list[EmberTensor], axes: list[int | None]) -> None:
 
 def _check_returned(leaves: _trees.Leaves, out_axes: int) -> None:
     for leaf in leaves.values:
+        if leaf is None:
+            continue
         if not isinstance(leaf, EmberTensor):
             raise ArgumentError(f"vmap: the function returns tensors, not {type(leaf).__name__}")
         if not -leaf.ndim - 1 <= out_axes <= leaf.ndim:
