@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, overload
 
 from ember_ml.backend.errors import InvalidValueError, ShapeError
-from ember_ml.nn.layers._dropping import drop_factor
+from ember_ml.nn.layers._dropout import drop_factor
 from ember_ml.nn.tensor import (
     EmberTensor,
     TensorLike,

@@ -8,7 +8,7 @@ from typing import Literal, overload
 from ember_ml.backend.dtypes import DTypeLike, float32
 from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ember_ml.nn.layers._arguments import positive
-from ember_ml.nn.layers._dropping import drop_factor
+from ember_ml.nn.layers._dropout import drop_factor
 from ember_ml.nn.layers._linear import Linear
 from ember_ml.nn.modules import Module, Parameter
 from ember_ml.nn.tensor import (

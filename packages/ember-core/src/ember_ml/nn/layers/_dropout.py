@@ -11,7 +11,7 @@ import math
 from ember_ml.backend.errors import InvalidValueError, ShapeError
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn.modules import Module
-from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype, zeros_like
+from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray, astype, ones, zeros_like
 from ember_ml.nn.tensor._halves import kept_below
 from ember_ml.nn.tensor.random import Generator, default_generator
 
@@ -22,6 +22,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "alpha_dropout",
+    "drop_factor",
     "dropout",
 ]
 
@@ -94,6 +95,15 @@ def dropout(
     with use_backend(x.backend):
         words = source.bits(((math.prod(x.shape) + 1) // 2,), device=x.device)
     return kept_below(x, words, round((1.0 - p) * 2**16), scale=1.0 / (1.0 - p))
+
+
+def drop_factor(
+    shape: tuple[int, ...], p: float, like: EmberTensor, generator: Generator | None
+) -> EmberTensor:
+    """What `dropout` multiplies a tensor of ``shape`` with: for attention weights."""
+    with use_backend(like.backend):
+        whole = ones(shape, dtype=like.dtype, device=like.device)
+    return dropout(whole, p=p, generator=generator)
 
 
 def alpha_dropout(

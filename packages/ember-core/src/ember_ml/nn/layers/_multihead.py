@@ -31,7 +31,7 @@ from ember_ml.nn.tensor._attention import attention_weights
 from ember_ml.nn.tensor.random import Generator
 
 from ._arguments import positive
-from ._dropping import drop_factor
+from ._dropout import drop_factor
 from ._linear import Linear
 
 __all__ = ["MultiheadAttention"]
