@@ -112,6 +112,19 @@ def test_input_of_a_wrong_shape(kind, shape, backend):
         kind(3, 4, 3)(et.ones(shape))
 
 
+@pytest.mark.parametrize(("mode", "least"), [("reflect", 3), ("circular", 2), ("replicate", 1)])
+def test_an_input_shorter_than_its_padding(mode, least, backend):
+    """What is too short is what PyTorch refuses."""
+    layer = nn.Conv1d(1, 1, 3, padding=2, padding_mode=mode)
+    reference = torch.nn.Conv1d(1, 1, 3, padding=2, padding_mode=mode)
+    assert layer(et.ones((1, 1, least))).shape == reference(torch.ones(1, 1, least)).shape
+    if least > 1:
+        with pytest.raises(RuntimeError):
+            reference(torch.ones(1, 1, least - 1))
+        with pytest.raises(ShapeError, match=rf"is too short to pad by .* mode '{mode}'"):
+            layer(et.ones((1, 1, least - 1)))
+
+
 @pytest.mark.parametrize("size", [(9,), (13,), (11, 11), ()])
 def test_output_size_that_cannot_be(size):
     layer = nn.ConvTranspose1d(2, 3, 3, stride=2)

@@ -217,3 +217,22 @@ def test_a_mistake_leaves_the_statistics():
     with pytest.raises(ShapeError):
         layer(et.ones((1, 3)))
     assert layer.num_batches_tracked.item() == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": None}, {"track_running_stats": False}])
+def test_an_empty_batch_leaves_the_statistics(options):
+    """It counts as a batch, as in PyTorch, and moves nothing."""
+    layer = nn.BatchNorm2d(3, **options)
+    x = et.zeros((0, 3, 4, 4))
+    by_parameters, by_x = nn.grad(lambda layer, x: et.sum(layer(x) ** 2), argnums=(0, 1))(layer, x)
+    assert by_x.shape == x.shape
+    assert not any(g.numpy().any() for g in by_parameters.values())
+    if layer.running_mean is not None:
+        assert layer.running_mean.tolist() == [0.0] * 3
+        assert layer.running_var.tolist() == [1.0] * 3
+        assert layer.num_batches_tracked.item() == 1
+
+
+def test_groups_without_elements():
+    assert nn.GroupNorm(2, 4)(et.zeros((2, 4, 0))).shape == (2, 4, 0)
+    assert nn.LayerNorm(3)(et.zeros((0, 3))).shape == (0, 3)

@@ -158,3 +158,10 @@ def test_compiled_gradient(layer):
     x, slope = example(layer)
     right = slope(x).numpy()
     np.testing.assert_allclose(nn.compile(slope)(x).numpy(), right, rtol=1e-5, atol=1e-5)
+
+
+def test_an_empty_batch_of_adapted_windows():
+    x = et.zeros((0, 2, 9))
+    for layer in (nn.AdaptiveMaxPool1d(2), nn.AdaptiveAvgPool1d(2)):
+        assert layer(x).shape == (0, 2, 2)
+        assert nn.grad(lambda x, layer=layer: et.sum(layer(x)))(x).shape == x.shape

@@ -29,6 +29,8 @@ def test_the_first_extreme_counts(backend):
     assert et.argmin([1.0, 0.0, 0.0]).item() == 1
     assert et.argmax([1.0, math.nan, 5.0]).item() == 1
     assert et.argmax(3.0).item() == 0
+    assert et.argmax(et.zeros((2, 0, 3)), axis=0).shape == (0, 3)
+    assert et.argmin(et.zeros((0, 3)), axis=1, keepdims=True).shape == (0, 1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

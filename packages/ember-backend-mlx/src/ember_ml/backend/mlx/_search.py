@@ -86,12 +86,19 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     return mx.take_along_axis(x, checked(indices, x.shape[axis], axis), axis)
 
 
+def _place(function: Any, x: Any, axis: int | None, keepdims: bool) -> Any:
+    if not x.size and axis is not None and x.shape[axis]:
+        # MLX refuses to look for no places at all
+        return mx.sum(mx.zeros(x.shape, mx.int64), axis, keepdims=keepdims)
+    return function(x, axis, keepdims).astype(mx.int64)
+
+
 def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
-    return mx.argmax(x, axis, keepdims).astype(mx.int64)
+    return _place(mx.argmax, x, axis, keepdims)
 
 
 def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
-    return mx.argmin(x, axis, keepdims).astype(mx.int64)
+    return _place(mx.argmin, x, axis, keepdims)
 
 
 def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:

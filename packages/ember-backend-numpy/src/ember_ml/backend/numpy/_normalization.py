@@ -25,7 +25,8 @@ def _wide(x):
 def _rows(x, dims):
     if not 1 <= dims <= x.ndim:
         raise ValueError(f"there are no {dims} trailing axes")
-    return x.reshape(-1, math.prod(x.shape[x.ndim - dims :]))
+    first = x.ndim - dims
+    return x.reshape(math.prod(x.shape[:first]), math.prod(x.shape[first:]))
 
 
 def _affine(rows, weight, bias):
@@ -44,7 +45,7 @@ def _affine(rows, weight, bias):
 def _standard(x, dims, eps):
     """Rows of zero mean and unit variance, and what they were divided by."""
     rows = _wide(_rows(x, dims))
-    n = rows.shape[-1]
+    n = max(rows.shape[-1], 1)
     centred = rows - _add(rows, -1, keepdims=True) / n
     spread = np.einsum("ij,ij->i", centred, centred)
     spread /= n
@@ -87,7 +88,7 @@ def backward_layer_norm(numbers, g, answer, kept, arguments, *, dims=1, eps=1e-5
     g = _wide(g.reshape(standard.shape))
     found = _by_affine(numbers, g, standard, shape)
     if 0 in numbers:
-        n = standard.shape[-1]
+        n = max(standard.shape[-1], 1)
         weight = arguments[1] if len(arguments) > 1 else None
         d = g if weight is None else g * weight.reshape(-1)
         along = np.einsum("ij,ij->i", d, standard)[:, None] / n
@@ -103,7 +104,7 @@ def forward_rms_norm(x, weight=None, /, *, dims=1, eps=None):
     rows = _wide(_rows(x, dims))
     _fits(x.shape[x.ndim - dims :], weight)
     size = np.einsum("ij,ij->i", rows, rows)
-    size /= rows.shape[-1]
+    size /= max(rows.shape[-1], 1)
     size += np.finfo(x.dtype).eps if eps is None else eps
     inverse = 1 / np.sqrt(size, out=size)
     standard = rows * inverse[:, None]
@@ -122,7 +123,7 @@ def backward_rms_norm(numbers, g, answer, kept, arguments, *, dims=1, eps=None):
     if 0 in numbers:
         weight = arguments[1] if len(arguments) > 1 else None
         d = g if weight is None else g * weight.reshape(-1)
-        along = np.einsum("ij,ij->i", d, standard)[:, None] / standard.shape[-1]
+        along = np.einsum("ij,ij->i", d, standard)[:, None] / max(standard.shape[-1], 1)
         total = standard * -along
         total += d
         total *= inverse[:, None]

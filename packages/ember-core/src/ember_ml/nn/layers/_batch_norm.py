@@ -141,10 +141,14 @@ class _BatchNorm(_Tracked):
             )
         if not self.training or moving is None or spread is None:
             unused = zeros((self.num_features,), dtype=x.dtype, device=x.device)
+            if 0 in x.shape:
+                return batch_norm(x, unused, unused, self.weight, self.bias, eps=self.eps)
             return self._normalized(x, unused, unused, 0.0)[0]
         count = self.num_batches_tracked
         if count is not None:
             _write(count, count + 1)
+        if 0 in x.shape:  # an empty batch has no statistics
+            return batch_norm(x, moving, spread, self.weight, self.bias, eps=self.eps)
         if self.momentum is not None:
             y, centre, variance = self._normalized(x, moving, spread, self.momentum)
         else:

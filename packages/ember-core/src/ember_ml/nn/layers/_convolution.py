@@ -155,11 +155,24 @@ class _Conv(Convolution):
         sums = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
         return tuple((n // 2, n - n // 2) for n in sums)
 
+    def _check_elements(self, x: EmberTensor) -> None:
+        """Raise ShapeError where an axis has too few elements to pad with, each of them once."""
+        spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        sizes = x.shape[x.ndim - self._axes :]
+        if spare is not None and any(
+            max(pair) + spare > n for pair, n in zip(self._around, sizes, strict=True)
+        ):
+            raise ShapeError(
+                f"{type(self).__name__}: x of shape {x.shape} is too short to pad by "
+                f"{self._around} in the mode {self.padding_mode!r}; 'replicate' and 'zeros' can"
+            )
+
     def forward(self, x: TensorLike) -> EmberTensor:
         """(N, in_channels, ...) to (N, out_channels, ...); or both without N."""
         batch, single = self._batch(x)
         around = self._around
         if self.padding_mode != "zeros":
+            self._check_elements(batch)
             batch = pad(batch, ((0, 0), (0, 0), *around), mode=_MODES[self.padding_mode])  # type: ignore[arg-type]
             around = ((0, 0),) * self._axes
         y = conv(
