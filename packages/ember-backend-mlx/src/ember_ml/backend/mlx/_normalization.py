@@ -50,8 +50,13 @@ def _standardized(x: Any, weight: Any, bias: Any, mean: Any, inverse: Any) -> An
 
 @_standardized.vjp
 def _(primals: Any, g: Any, output: Any) -> Any:
-    """By ``x`` through its statistics too."""
     x, weight, _, mean, inverse = primals
+    return *_slopes(g, x, weight, mean, inverse), mx.zeros_like(mean), mx.zeros_like(inverse)
+
+
+@mx.custom_function
+def _slopes(g: Any, x: Any, weight: Any, mean: Any, inverse: Any) -> Any:
+    """By ``x``, through its statistics too, by the weight and by the bias."""
     count = x.size // mean.size
     total = _total(g)
     along = _total(g * (x - _of(mean, x))) * inverse
@@ -59,7 +64,26 @@ def _(primals: Any, g: Any, output: Any) -> Any:
     slope = scale * inverse * along / -count
     shift = scale * total / -count - slope * mean
     by_x = g * _of(scale, x) + (x * _of(slope, x) + _of(shift, x))
-    return by_x, along, total, mx.zeros_like(mean), mx.zeros_like(inverse)
+    return by_x, along, total
+
+
+@_slopes.vjp
+def _(primals: Any, g: Any, outputs: Any) -> Any:
+    """The same with ``mean`` and ``inverse`` as functions of ``x``."""
+    *given, mean, inverse = primals
+
+    def slopes(g: Any, x: Any, weight: Any) -> Any:
+        count = x.size // mean.size
+        centred = x - _of(_total(x) / count, x)
+        spread = _total(mx.square(centred)) / count
+        eps = mx.stop_gradient(1 / mx.square(inverse) - spread)
+        scale = mx.rsqrt(spread + eps)
+        standard = centred * _of(scale, x)
+        total, along = _total(g), _total(g * standard)
+        by_x = g - (standard * _of(along, x) + _of(total, x)) / count
+        return by_x * _of(scale * weight, x), along, total
+
+    return *mx.vjp(slopes, given, list(g))[1], mx.zeros_like(mean), mx.zeros_like(inverse)
 
 
 def batch_norm_train(
