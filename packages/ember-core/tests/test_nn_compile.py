@@ -236,7 +236,8 @@ def test_reports(backend):
 
 @pytest.mark.parametrize("ask", [
     lambda x: x if x.sum() > 0 else -x, lambda x: x * x.sum().item(), lambda x: x[x > 0],
-], ids=["branch", "item", "mask"])  # fmt: skip
+    lambda x: x * float(np.asarray(x).sum()),
+], ids=["branch", "item", "mask", "numpy"])  # fmt: skip
 def test_values_that_are_not_known(backend, ask):
     if "compile" not in get_backend(backend).capabilities:
         assert nn.compile(ask)(et.ones(2)).tolist() == ask(et.ones(2)).tolist()

@@ -225,6 +225,8 @@ def test_gradients_that_do_not_fit_change_nothing():
         optimizer.update(model, {**given, "b": np.zeros(4, np.float32)})
     with pytest.raises(ArgumentError):
         optimizer.update(model, {**given, "b": None})
+    with pytest.raises(ArgumentError, match="a dict by name of parameter.* not list"):
+        optimizer.update(model, list(given.values()))
     assert {name: p.tolist() for name, p in model.named_parameters()} == before
     assert optimizer.step == 0
 
@@ -322,6 +324,8 @@ def test_the_state_follows_a_model_to_another_dtype():
         (lambda: optim.Adam(betas=(1.0, 0.9)), r"betas\[0\] is in \[0.0, 1.0\), not 1.0"),
         (lambda: optim.Adam(betas=(0.9, -1)), r"betas\[1\]"),
         (lambda: optim.Adam(eps=-1e-8), "eps"),
+        (lambda: optim.Adam(Weights().parameters()), "not generator; parameters are not given"),
+        (lambda: optim.Adam(Weights()), r"not Weights; .* optimizer.update\(model, gradients\)"),
     ],
 )
 def test_options_that_make_no_sense(make, message):

@@ -512,6 +512,11 @@ def test_options_of_a_step_that_make_no_sense(options, message):
         nn.train_step(network(), loss_fn, optim.SGD(), **options)
 
 
+def test_a_step_takes_its_arguments_in_order():
+    with pytest.raises(ArgumentError, match="in this order, not Sequential, SGD, function"):
+        nn.train_step(network(), optim.SGD(), loss_fn)
+
+
 @pytest.mark.parametrize("kind", ["RMSprop", "Adagrad", "Lion"])
 def test_state_of_other_optimizers_goes_through_a_file(kind, tmp_path):
     data = [tuple(map(et.asarray, batch)) for batch in batches(4)]

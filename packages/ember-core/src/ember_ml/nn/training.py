@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ember_ml.backend.errors import InvalidValueError, NonFiniteError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError, NonFiniteError
 from ember_ml.nn.averaging import ExponentialMovingAverage
 from ember_ml.nn.modules import Module
 from ember_ml.nn.modules._state import structure
@@ -69,6 +69,11 @@ def train_step(
     >>> (step(x, y) < first).item()
     True
     """
+    if not (isinstance(model, Module) and callable(loss_fn) and isinstance(optimizer, Optimizer)):
+        given = ", ".join(type(x).__name__ for x in (model, loss_fn, optimizer))
+        raise ArgumentError(
+            f"train_step takes a Module, a function and an Optimizer, in this order, not {given}"
+        )
     if not isinstance(accumulate, int) or accumulate < 1:
         raise InvalidValueError(f"train_step: accumulate is a positive integer, not {accumulate!r}")
     for name, value in {

@@ -11,6 +11,8 @@ import torch
 from ember_ml.backend.errors import InterchangeError, UnsupportedError
 from ember_ml.backend.protocol import Native
 
+from ._state import needs_values
+
 __all__ = ["from_buffer", "from_dlpack", "to_buffer", "to_numpy"]
 
 
@@ -48,6 +50,7 @@ def to_numpy(x: Native, /) -> Any:
             "x.astype(et.float32)"
         ) from error
     except RuntimeError as error:
+        needs_values(x, "an array of NumPy")
         raise UnsupportedError(
             f"NumPy is not installed, or not for this PyTorch ({error}); x.tolist() needs none"
         ) from error

@@ -142,7 +142,9 @@ class Module(Attributes):
         """
         return _state.state_dict(self)
 
-    def load_state_dict(self, state: Mapping[str, TensorLike], *, strict: bool = True) -> None:
+    def load_state_dict(
+        self, state: Mapping[str, TensorLike], *, strict: bool = True
+    ) -> _state.Unmatched:
         """Copy ``state`` into the parameters and buffers, converted to their dtype and backend.
 
         Args:
@@ -150,11 +152,14 @@ class Module(Attributes):
                 its names will do.
             strict: whether missing and unexpected names are errors.
 
+        Returns:
+            The names that were left out, ``missing_keys`` and ``unexpected_keys``, as PyTorch.
+
         Raises:
             CheckpointError: names are missing or unexpected, shapes differ, or a value is no
                 tensor; the message lists all of them, and nothing has been changed.
         """
-        _state.load_state_dict(self, state, strict=strict)
+        return _state.load_state_dict(self, state, strict=strict)
 
     # -- changes to all ---------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
 from ember_ml.backend.errors import CheckpointError, DTypeError, EmberError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TABLES",
     "Slot",
+    "Unmatched",
     "assign",
     "distinct",
     "fitted",
@@ -134,9 +135,25 @@ def state_dict(module: Module) -> dict[str, EmberTensor]:
     }
 
 
-def load_state_dict(module: Module, state: Mapping[str, TensorLike], *, strict: bool) -> None:
+class Unmatched(NamedTuple):
+    """What was left out when a state was loaded, under PyTorch's names for it."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def load_state_dict(module: Module, state: Mapping[str, TensorLike], *, strict: bool) -> Unmatched:
     """See `Module.load_state_dict`: everything is made before anything is changed."""
     assign(fitted(module, state, strict=strict))
+    return _unmatched(state_dict(module), state)
+
+
+def _unmatched(own: Mapping[str, EmberTensor], state: Mapping[str, TensorLike]) -> Unmatched:
+    given = {id(own[name]) for name in own if name in state}
+    return Unmatched(
+        [name for name, tensor in own.items() if id(tensor) not in given],
+        [name for name in state if name not in own],
+    )
 
 
 def assign(values: Iterable[tuple[EmberTensor, EmberTensor]]) -> None:
@@ -154,9 +171,7 @@ def fitted(
         CheckpointError: it does not fit; the message lists all faults.
     """
     own = state_dict(module)
-    given = {id(own[name]) for name in own if name in state}
-    missing = [name for name, tensor in own.items() if id(tensor) not in given]
-    unexpected = [name for name in state if name not in own]
+    missing, unexpected = _unmatched(own, state)
     faults = []
     if strict and missing:
         faults.append(f"missing: {', '.join(missing)}")

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from ember_ml.backend.errors import CheckpointError, InvalidValueError, ShapeError
+from ember_ml.backend.errors import ArgumentError, CheckpointError, InvalidValueError, ShapeError
 from ember_ml.backend.registry import use_backend
 from ember_ml.nn._trees import trainable
 from ember_ml.nn.modules import Module
@@ -59,6 +59,7 @@ class Optimizer:
             gradients: by parameter name, as `nn.grad` gives them. All trainable parameters.
 
         Raises:
+            ArgumentError: the gradients are no mapping.
             CheckpointError: gradients are missing or unexpected, or what is kept for a parameter
                 has another shape; nothing has been changed.
             ShapeError: a gradient has not the shape of its parameter; nothing has been changed.
@@ -301,6 +302,11 @@ def _matched(
     parameters: dict[str, EmberTensor], gradients: Mapping[str, TensorLike]
 ) -> list[EmberTensor]:
     """The gradients in the order and of the dtypes of the parameters."""
+    if not isinstance(gradients, Mapping):
+        raise ArgumentError(
+            f"gradients are a dict by name of parameter, as nn.grad(loss_fn)(model, ...) gives it, "
+            f"not {type(gradients).__name__}"
+        )
     if parameters.keys() != gradients.keys():
         faults = [f"missing: {name}" for name in parameters if name not in gradients]
         faults += [f"unexpected: {name}" for name in gradients if name not in parameters]

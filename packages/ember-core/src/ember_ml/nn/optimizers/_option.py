@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from ember_ml.backend.errors import InvalidValueError
+from ember_ml.nn.modules import Module
 
 if TYPE_CHECKING:
     from ._base import Optimizer
@@ -68,6 +69,11 @@ def positive(name: str, value: Any) -> float:
 
 def rate(name: str, value: Any) -> LearningRate:
     """A learning rate: a number that is not negative, or a function."""
+    if isinstance(value, Module | Iterator | list | tuple | dict):
+        raise InvalidValueError(
+            f"{name} is a number or a function of the step, not {type(value).__name__}; parameters "
+            "are not given here: optimizer.update(model, gradients)"
+        )
     return value if callable(value) else positive(name, value)
 
 

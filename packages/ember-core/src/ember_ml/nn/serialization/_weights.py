@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ember_ml.backend.errors import CheckpointError
 from ember_ml.nn.modules import Module
+from ember_ml.nn.modules._state import Unmatched
 from ember_ml.nn.tensor import EmberTensor, TensorLike, asarray
 
 from . import _files, _pytorch
@@ -38,6 +39,7 @@ def save(
     >>> model = nn.Linear(2, 1)
     >>> nn.save(model, path)
     >>> nn.load(model, path)
+    Unmatched(missing_keys=[], unexpected_keys=[])
     """
     state = target.state_dict() if isinstance(target, Module) else target
     _files.write({name: asarray(value) for name, value in state.items()}, path, metadata or {})
@@ -65,7 +67,7 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, EmberTensor]:
 
 def load(
     model: Module, path: str | os.PathLike[str], *, prefix: str = "", strict: bool = True
-) -> None:
+) -> Unmatched:
     """Load a file into a module; a checkpoint of the PyTorch namesake loads as well.
 
     Args:
@@ -74,6 +76,9 @@ def load(
         prefix: take only entries whose names begin with it, and without it:
             ``"state_dict."`` or ``"model."`` for a model that was saved among other things.
         strict: whether missing and unexpected names are errors.
+
+    Returns:
+        The names that were left out, as `Module.load_state_dict`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -89,4 +94,4 @@ def load(
             f"{os.fspath(path)!r} has no entry whose name begins with {prefix!r}, but "
             f"{', '.join(list(state)[:5])}{', ...' if len(state) > 5 else ''}"
         )
-    model.load_state_dict(cut, strict=strict)
+    return model.load_state_dict(cut, strict=strict)
