@@ -104,6 +104,24 @@ def test_first_use_from_several_threads() -> None:
     assert run(program) == str([3.0] * 8)
 
 
+def test_a_program_ends_in_peace_after_threads_that_compiled() -> None:
+    program = (
+        "import threading\n"
+        "from ember_ml import nn\n"
+        "from ember_ml.backend.registry import use_backend\n"
+        "from ember_ml.nn import tensor as et\n"
+        "def work():\n"
+        "    with use_backend('mlx'):\n"
+        "        nn.compile(lambda x: x * 2 + 1)(et.ones(3)).tolist()\n"
+        "threads = [threading.Thread(target=work) for _ in range(3)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print('done')\n"
+    )
+    for _ in range(5):  # what it guards against came two times in five
+        assert run(program) == "done"
+
+
 def test_a_thread_older_than_the_backend_is_told_what_to_do() -> None:
     program = (
         "import threading\n"

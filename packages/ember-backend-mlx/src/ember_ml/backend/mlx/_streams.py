@@ -11,8 +11,10 @@ than the backend, or whose hook another profiler has taken, are told when they m
 
 from __future__ import annotations
 
+import atexit
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -26,6 +28,7 @@ DEVICES = ["cpu"] if mx.default_device().type == mx.cpu else ["gpu", "cpu"]
 
 _shared = [mx.new_thread_unsafe_stream(getattr(mx, name)) for name in DEVICES]
 _turn = threading.RLock()
+_entered: set[int] = set()
 
 
 class _Thread(threading.local):
@@ -34,6 +37,7 @@ class _Thread(threading.local):
     def __init__(self) -> None:
         for stream in _shared:
             mx.set_default_stream(stream)
+        _entered.add(threading.get_ident())
         self.entered = True
 
 
@@ -57,6 +61,17 @@ def _begin(frame: FrameType, event: Any, argument: Any) -> None:
 
 
 threading.setprofile(_begin)
+
+
+@atexit.register
+def _wait_for_threads() -> None:
+    """Let threads that have just ended give back what MLX compiled for them.
+
+    They need the interpreter for that, after `join` has returned, and abort the process where it
+    shuts down meanwhile.
+    """
+    if _entered - {threading.get_ident()}:
+        time.sleep(0.05)
 
 
 def evaluate(*arrays: Any) -> None:
