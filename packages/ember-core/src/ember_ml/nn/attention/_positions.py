@@ -84,6 +84,11 @@ class SinusoidalPositions(Module):
         base: of the wavelengths.
 
     Shape: (..., L, size) to the same.
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> nn.attention.SinusoidalPositions(4)(et.zeros((1, 1, 4))).tolist()
+    [[[0.0, 1.0, 0.0, 1.0]]]
     """
 
     def __init__(self, size: int, base: float = 10000.0) -> None:
@@ -187,6 +192,12 @@ class RotaryEmbedding(Module):
         interleaved: see `rotary`.
 
     Shape: (..., L, E) to the same.
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> rotary = nn.attention.RotaryEmbedding(8)
+    >>> rotary(et.ones((2, 4, 5, 8)), offset=3).shape  # (batch, heads, length, size)
+    (2, 4, 5, 8)
     """
 
     def __init__(self, size: int, base: float = 10000.0, interleaved: bool = True) -> None:

@@ -27,14 +27,24 @@ def constant(
 def ones(
     shape: Sequence[int], *, dtype: DTypeLike = float32, device: str | None = None
 ) -> EmberTensor:
-    """Ones."""
+    """Ones.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.ones((2,)).tolist()
+    [1.0, 1.0]
+    """
     return tensor.ones(tuple(shape), dtype=dtype, device=device)
 
 
 def zeros(
     shape: Sequence[int], *, dtype: DTypeLike = float32, device: str | None = None
 ) -> EmberTensor:
-    """Zeros."""
+    """Zeros.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.zeros((2,)).tolist()
+    [0.0, 0.0]
+    """
     return tensor.zeros(tuple(shape), dtype=dtype, device=device)
 
 
@@ -45,6 +55,10 @@ def eye(
 
     Raises:
         ShapeError: ``shape`` has not two dimensions.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.eye((2, 3)).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
     if len(shape) != 2:
         raise ShapeError(f"eye: a matrix has two dimensions, not shape {tuple(shape)}")

@@ -42,7 +42,12 @@ def normal(
     device: str | None = None,
     generator: Generator | None = None,
 ) -> EmberTensor:
-    """Normal."""
+    """Normal.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.normal((2, 3), std=0.02).shape
+    (2, 3)
+    """
     source = generator or default_generator()
     return source.normal(tuple(shape), mean=mean, std=std, dtype=dtype, device=device)
 

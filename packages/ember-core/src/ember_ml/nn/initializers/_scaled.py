@@ -108,6 +108,10 @@ def kaiming_uniform(
     Raises:
         ShapeError: there are fewer than two dimensions.
         InvalidValueError: another ``mode`` or ``nonlinearity``.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.kaiming_uniform((16, 8)).shape
+    (16, 8)
     """
     bound = math.sqrt(3.0) * _he("kaiming_uniform", shape, a, mode, nonlinearity)
     return uniform(shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator)
@@ -123,7 +127,12 @@ def kaiming_normal(
     device: str | None = None,
     generator: Generator | None = None,
 ) -> EmberTensor:
-    """Normal with variance ``gain**2 / fan``; arguments as for `kaiming_uniform`."""
+    """Normal with variance ``gain**2 / fan``; arguments as for `kaiming_uniform`.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.kaiming_normal((16, 8)).shape
+    (16, 8)
+    """
     std = _he("kaiming_normal", shape, a, mode, nonlinearity)
     return normal(shape, std=std, dtype=dtype, device=device, generator=generator)
 
@@ -149,6 +158,10 @@ def xavier_uniform(
 
     Raises:
         ShapeError: there are fewer than two dimensions.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.xavier_uniform((16, 8)).shape
+    (16, 8)
     """
     bound = math.sqrt(3.0) * _glorot("xavier_uniform", shape, gain)
     return uniform(shape, low=-bound, high=bound, dtype=dtype, device=device, generator=generator)
@@ -162,6 +175,11 @@ def xavier_normal(
     device: str | None = None,
     generator: Generator | None = None,
 ) -> EmberTensor:
-    """Normal with variance ``2 * gain**2 / (fan_in + fan_out)``, as `xavier_uniform`."""
+    """Normal with variance ``2 * gain**2 / (fan_in + fan_out)``, as `xavier_uniform`.
+
+    >>> from ember_ml import nn
+    >>> nn.initializers.xavier_normal((16, 8)).shape
+    (16, 8)
+    """
     std = _glorot("xavier_normal", shape, gain)
     return normal(shape, std=std, dtype=dtype, device=device, generator=generator)

@@ -136,7 +136,12 @@ class _Along(Module):
 
 
 class Softmax(_Along):
-    """`nn.softmax` along ``dim`` as a layer. Unlike PyTorch's, ``dim`` is -1 if it is not given."""
+    """`nn.softmax` along ``dim`` as a layer. Unlike PyTorch's, ``dim`` is -1 if it is not given.
+
+    >>> from ember_ml import nn
+    >>> nn.Softmax(dim=1)([[0.0, 0.0]]).tolist()
+    [[0.5, 0.5]]
+    """
 
     def forward(self, x: TensorLike) -> EmberTensor:
         """Any shape to the same."""

@@ -212,6 +212,12 @@ class Dropout2d(_ChannelDropout):
     """Whole channels of ``(N, C, H, W)``, or of ``(N, C, L)``, are set to zero; see `Dropout`.
 
     (Tompson et al., 2015)
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> y = nn.Dropout2d(0.5)(et.ones((1, 4, 2, 2)))
+    >>> bool(et.all(y == y[:, :, :1, :1]))  # a channel is kept or dropped as a whole
+    True
     """
 
     _decided = {3: 2, 4: 2}

@@ -200,7 +200,13 @@ class _AvgPoolOver(_AvgPool):
 
 
 class AvgPool2d(_AvgPoolOver):
-    """The mean of each window of (N, C, H, W) or (C, H, W); see `tensor.avg_pool`."""
+    """The mean of each window of (N, C, H, W) or (C, H, W); see `tensor.avg_pool`.
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> nn.AvgPool2d(2)(et.ones((1, 3, 8, 6))).shape
+    (1, 3, 4, 3)
+    """
 
     _axes = 2
 
@@ -281,7 +287,13 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMax):
-    """The greatest element of ``output_size`` windows of (N, C, H, W) or (C, H, W)."""
+    """The greatest element of ``output_size`` windows of (N, C, H, W) or (C, H, W).
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> nn.AdaptiveMaxPool2d((2, 1))(et.ones((1, 3, 7, 5))).shape
+    (1, 3, 2, 1)
+    """
 
     _axes = 2
 

@@ -67,7 +67,12 @@ class ReLU6(_InPlace):
 
 
 class LeakyReLU(_InPlace):
-    """`nn.leaky_relu` as a layer; ``inplace`` changes nothing."""
+    """`nn.leaky_relu` as a layer; ``inplace`` changes nothing.
+
+    >>> from ember_ml import nn
+    >>> nn.LeakyReLU(0.5)([-2.0, 2.0]).tolist()
+    [-1.0, 2.0]
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -175,6 +180,10 @@ class GELU(Module):
 
     Raises:
         InvalidValueError: ``approximate`` is not "none" or "tanh".
+
+    >>> from ember_ml import nn
+    >>> nn.GELU(approximate="tanh")([0.0]).tolist()
+    [0.0]
     """
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:

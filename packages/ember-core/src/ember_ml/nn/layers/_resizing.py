@@ -76,7 +76,13 @@ class Upsample(Module):
 
 
 class PixelShuffle(Module):
-    """(..., C * r**2, H, W) to (..., C, H * r, W * r); see `tensor.pixel_shuffle`."""
+    """(..., C * r**2, H, W) to (..., C, H * r, W * r); see `tensor.pixel_shuffle`.
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> nn.PixelShuffle(2)(et.ones((1, 8, 3, 3))).shape
+    (1, 2, 6, 6)
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -92,7 +98,13 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(..., C, H * r, W * r) to (..., C * r**2, H, W); see `tensor.pixel_unshuffle`."""
+    """(..., C, H * r, W * r) to (..., C * r**2, H, W); see `tensor.pixel_unshuffle`.
+
+    >>> from ember_ml import nn
+    >>> from ember_ml.nn import tensor as et
+    >>> nn.PixelUnshuffle(2)(et.ones((1, 2, 6, 6))).shape
+    (1, 8, 3, 3)
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()

@@ -91,7 +91,13 @@ class Accuracy(Metric):
 
 
 class TopKAccuracy(Accuracy):
-    """`metrics.top_k_accuracy`, batch by batch."""
+    """`metrics.top_k_accuracy`, batch by batch.
+
+    >>> from ember_ml import nn
+    >>> metric = nn.metrics.TopKAccuracy(k=2)
+    >>> metric.update([0, 0], [[0.2, 0.3, 0.5], [0.3, 0.2, 0.5]]).compute().item()
+    0.5
+    """
 
     def __init__(self, *, k: int = 2, normalize: bool = True) -> None:
         super().__init__(normalize=normalize)

@@ -173,21 +173,38 @@ class MeanAbsoluteError(_Errors):
 
 
 class MeanSquaredError(_Errors):
-    """`mean_squared_error`, batch by batch."""
+    """`mean_squared_error`, batch by batch.
+
+    >>> from ember_ml import nn
+    >>> metric = nn.metrics.MeanSquaredError().update([1.0], [3.0])
+    >>> metric.update([1.0], [1.0]).compute().item()
+    2.0
+    """
 
     def _of(self, error: EmberTensor) -> EmberTensor:
         return error * error
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """`root_mean_squared_error`, batch by batch."""
+    """`root_mean_squared_error`, batch by batch.
+
+    >>> from ember_ml import nn
+    >>> nn.metrics.RootMeanSquaredError().update([1.0, 2.0], [3.0, 4.0]).compute().item()
+    2.0
+    """
 
     def _result(self, sums: Sums) -> EmberTensor:
         return self._over_outputs(sqrt(sums["total"] / sums["count"]))
 
 
 class R2Score(_Errors):
-    """`r2_score`, batch by batch, by the sums of Chan, Golub and LeVeque (1983)."""
+    """`r2_score`, batch by batch, by the sums of Chan, Golub and LeVeque (1983).
+
+    >>> from ember_ml import nn
+    >>> metric = nn.metrics.R2Score().update([0.0, 2.0], [0.0, 1.0])
+    >>> metric.compute().item()
+    0.5
+    """
 
     def __init__(
         self,

@@ -189,7 +189,13 @@ class Precision(_Score):
 
 
 class Recall(_Score):
-    """`metrics.recall` of the classes 0 to ``num_classes - 1``, as `Precision`."""
+    """`metrics.recall` of the classes 0 to ``num_classes - 1``, as `Precision`.
+
+    >>> from ember_ml import nn
+    >>> metric = nn.metrics.Recall(num_classes=2, average=None)
+    >>> metric.update([0, 0, 1, 1], [0, 1, 1, 1]).compute().tolist()
+    [0.5, 1.0]
+    """
 
     @staticmethod
     def _shares(sums: Sums, zero_division: float) -> EmberTensor:
@@ -197,7 +203,13 @@ class Recall(_Score):
 
 
 class F1(_Score):
-    """`metrics.f1` of the classes 0 to ``num_classes - 1``, as `Precision`."""
+    """`metrics.f1` of the classes 0 to ``num_classes - 1``, as `Precision`.
+
+    >>> from ember_ml import nn
+    >>> metric = nn.metrics.F1(num_classes=2, average="micro")
+    >>> metric.update([0, 0, 1, 1], [0, 1, 1, 1]).compute().item()
+    0.75
+    """
 
     @staticmethod
     def _shares(sums: Sums, zero_division: float) -> EmberTensor:

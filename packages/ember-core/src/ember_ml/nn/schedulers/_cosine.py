@@ -57,6 +57,16 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     Args:
         T_0: the number of calls until the first restart.
         T_mult: how many times longer each period is than the one before.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(optimizer.rate)
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.5, 1.0, 0.5]
     """
 
     changing = ("T_cur", "T_i")

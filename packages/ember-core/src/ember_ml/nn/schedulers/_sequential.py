@@ -107,7 +107,20 @@ class SequentialLR(_Several):
 
 
 class ChainedScheduler(_Several):
-    """Several schedulers at once: each changes the rates that the one before has set."""
+    """Several schedulers at once: each changes the rates that the one before has set.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.ChainedScheduler(
+    ...     [
+    ...         nn.schedulers.ConstantLR(optimizer, factor=0.5, total_iters=9),
+    ...         nn.schedulers.ExponentialLR(optimizer, gamma=0.5),
+    ...     ]
+    ... )
+    >>> scheduler.step()
+    >>> optimizer.rate
+    0.25
+    """
 
     def __init__(
         self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None

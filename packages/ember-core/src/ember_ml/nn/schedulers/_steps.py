@@ -82,7 +82,18 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """The rate times ``gamma`` at each of ``milestones``, numbers of calls."""
+    """The rate times ``gamma`` at each of ``milestones``, numbers of calls.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(optimizer.rate)
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.5, 0.5, 0.25]
+    """
 
     def __init__(
         self,
@@ -107,7 +118,18 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """The rate times ``gamma`` at each call."""
+    """The rate times ``gamma`` at each call.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.ExponentialLR(optimizer, gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(optimizer.rate)
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.5, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = checked_factor(self, "gamma", gamma)
@@ -123,7 +145,18 @@ class ExponentialLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """The rate times ``factor`` for the first ``total_iters`` calls."""
+    """The rate times ``factor`` for the first ``total_iters`` calls.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(optimizer.rate)
+    ...     scheduler.step()
+    >>> rates
+    [0.5, 0.5, 1.0]
+    """
 
     def __init__(
         self,
@@ -199,7 +232,18 @@ class LinearLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """The rate falls to zero in ``total_iters`` calls, as a power of how many are left."""
+    """The rate falls to zero in ``total_iters`` calls, as a power of how many are left.
+
+    >>> from ember_ml import nn
+    >>> optimizer = nn.optimizers.SGD(learning_rate=1.0)
+    >>> scheduler = nn.schedulers.PolynomialLR(optimizer, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(optimizer.rate)
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.5, 0.0]
+    """
 
     def __init__(
         self,
