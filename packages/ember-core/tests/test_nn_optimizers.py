@@ -331,3 +331,12 @@ def test_the_state_follows_a_model_to_another_dtype():
 def test_options_that_make_no_sense(make, message):
     with pytest.raises(InvalidValueError, match=message):
         make()
+
+
+def test_text():
+    groups = [{"parameters": "b", "learning_rate": 0.1}]
+    text = "SGD(learning_rate=0.5, momentum=0.9, dampening=0.0, weight_decay=0.0, nesterov=False, "
+    assert repr(optim.SGD(0.5, momentum=0.9)) == text + "maximize=False)"
+    assert repr(optim.SGD(0.5, momentum=0.9, groups=groups)) == (
+        text + "maximize=False, groups=[{'parameters': ('b',), 'learning_rate': 0.1}])"
+    )

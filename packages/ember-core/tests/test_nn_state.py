@@ -132,6 +132,18 @@ def test_without_strict_names_may_differ_and_shapes_may_not():
     assert snapshot(net) == before
 
 
+def test_names_with_a_prefix_are_recognised():
+    net, state = model(), arrays()
+    with pytest.raises(CheckpointError, match="all names begin with 'module.': nn.load"):
+        net.load_state_dict({f"module.{name}": x for name, x in state.items()})
+    whole = nn.ModuleDict({"backbone": net, "head": nn.Linear(2, 1)})
+    with pytest.raises(CheckpointError, match="names are those of the module 'backbone': load"):
+        whole.load_state_dict(state)
+    with pytest.raises(CheckpointError) as caught:
+        net.load_state_dict({"other.weight": state["0.weight"]})
+    assert "begin" not in str(caught.value) and "module" not in str(caught.value)
+
+
 def test_complex_values_do_not_become_real():
     net, state = model(), arrays()
     state["0.bias"] = np.zeros(3, np.complex64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ember_ml.backend.dtypes import DTypeLike
@@ -191,9 +191,24 @@ def fitted(
         values.append((target, value))
     if faults:
         raise CheckpointError(
-            f"the state does not fit {type(module).__name__}:\n  " + "\n  ".join(faults)
+            f"the state does not fit {type(module).__name__}:\n  "
+            + "\n  ".join([*faults, *_prefixes(own, state)])
         )
     return values
+
+
+def _prefixes(own: Mapping[str, EmberTensor], state: Mapping[str, TensorLike]) -> Iterator[str]:
+    """What helps where all names of the one are those of the other after a prefix."""
+    for names, wanted, advice in (
+        (state, own, "all names begin with {0!r}: nn.load(..., prefix={0!r}), or cut it off"),
+        (own, state, "the names are those of the module {1!r}: load them into it"),
+    ):
+        first = next(iter(wanted), None)
+        for name in names:
+            prefix = name.removesuffix(first) if first and name.endswith(f".{first}") else ""
+            if prefix and all(prefix + other in names for other in wanted):
+                yield advice.format(prefix, prefix[:-1])
+                return
 
 
 def _like(value: TensorLike, target: EmberTensor) -> EmberTensor:

@@ -197,6 +197,12 @@ class Optimizer:
         moved, *new = self.move(parameter, gradient, kept, numbers, options)
         return moved, dict(zip(kept, new, strict=True))
 
+    def __repr__(self) -> str:
+        first, *others = self.groups
+        options = [f"{name}={value!r}" for name, value in first.items()]
+        options += [f"groups={others!r}"] if others else []
+        return f"{type(self).__name__}({', '.join(options)})"
+
     # -- what a subclass defines ----------------------------------------------------------
 
     #: Whether the decay of weights is part of the gradient.
