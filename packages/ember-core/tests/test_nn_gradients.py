@@ -9,6 +9,7 @@ from ember_ml import nn
 from ember_ml.backend.errors import UnsupportedError
 from ember_ml.backend.operations import OPERATIONS
 from ember_ml.backend.registry import current_backend
+from ember_ml.backend.testing import CASES as KIT
 from ember_ml.nn import tensor as et
 from ember_ml.nn.tensor import fft, linalg
 
@@ -340,7 +341,7 @@ FLAT = ["ceil", "floor", "round", "sign", "trunc"]
 NOT_DIFFERENTIABLE = {
     "all", "any", "arange", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_invert",
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "count_nonzero",
-    "empty", "equal", "eye", "floor_divide", "greater", "greater_equal", "isfinite", "isin",
+    "empty", "equal", "eye", "floor_divide", "greater", "greater_equal", "halves_below", "isfinite", "isin",
     "isinf", "isnan", "less", "less_equal", "linalg_matrix_rank", "linspace", "logical_and",
     "logical_not", "logical_or", "logical_xor", "nanargmax", "nanargmin", "nextafter", "nonzero", "not_equal", "one_hot", "ones",
     "random_words", "searchsorted", "signbit", "zeros",
@@ -417,7 +418,10 @@ def differences(function, arrays, step):
 
 
 def test_the_table_is_complete():
-    assert set(CASES) | set(FLAT) | NOT_DIFFERENTIABLE == set(OPERATIONS)
+    # The kit has the gradients of some, against double precision.
+    kit = {case.operation.key for case in KIT if case.operation and case.gradient}
+    known = set(CASES) | set(FLAT) | NOT_DIFFERENTIABLE
+    assert set(OPERATIONS) - kit <= known <= set(OPERATIONS)
     assert not (set(CASES) | set(FLAT)) & NOT_DIFFERENTIABLE
 
 

@@ -371,7 +371,8 @@ def test_missing_primitives_are_listed_by_topic(installed):
 
 
 def test_a_few_missing_primitives_are_described(installed, monkeypatch):
-    monkeypatch.setattr(NumpyBackend, "modules", NumpyBackend.modules[2:])
+    kept = [m for m in NumpyBackend.modules if not hasattr(m, "copysign")]
+    monkeypatch.setattr(NumpyBackend, "modules", tuple(kept))
     for key, operation in OPERATIONS.items():
         if operation.topic == "elementwise" and key not in ("copysign", "nextafter"):
             monkeypatch.setattr(NumpyBackend, key, lambda *arguments: None, raising=False)

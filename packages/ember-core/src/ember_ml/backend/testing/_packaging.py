@@ -144,7 +144,7 @@ def _of_core(module: str) -> bool:
     parts = module.split(".")
     if parts[0] != "ember_ml":
         return False
-    core = {"dtypes", "errors", "operations", "protocol", "registry", "testing"}
+    core = {"bands", "dtypes", "errors", "operations", "protocol", "registry", "testing"}
     return len(parts) < 2 or parts[1] == "nn" or len(parts) == 2 or parts[2] in core
 
 
