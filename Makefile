@@ -42,6 +42,7 @@ bench:
 	@$(PYTHON) tools/bootstrap.py bench
 	$(PY) benchmarks/dispatch.py
 	$(PY) benchmarks/train.py
+	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/imports.py
 	$(PY) benchmarks/random_numbers.py
 	$(PY) benchmarks/interchange.py

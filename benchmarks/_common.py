@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def machine() -> dict[str, str]:
     """The machine and the versions measured, in terms that name no particular host."""
-    names = ("ember-core", "numpy", "torch", "mlx", "autograd", "keras", "eagerpy",
+    names = ("ember-core", "numpy", "torch", "mlx", "autograd", "keras", "jax", "eagerpy",
              "array-api-compat")  # fmt: skip
     found = {}
     for name in names:

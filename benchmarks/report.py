@@ -32,13 +32,30 @@ def dispatch(figures: Any) -> str:
 
 
 def train(figures: Any) -> str:
-    """One table for all engines."""
+    """A table for each part: ratios of steps and of inference by model, milliseconds beside."""
+    parts = []
+    for part, models in figures.items():
+        for kind, title in (("train", "a training step"), ("infer", "inference")):
+            ways = list(dict.fromkeys(way for model in models.values() for way in model[kind]))
+            body = [
+                [way, *(_figure(model[kind].get(way)) for model in models.values())] for way in ways
+            ]
+            parts.append(table([f"{part}, {title}", *models], body))
+    return "\n\n".join(parts)
+
+
+def _figure(row: Any) -> str:
+    return f"{row['ratio']:.2f} ({row['ms']:.2f} ms)" if row else ""
+
+
+def memory(figures: Any) -> str:
+    """One table for all models."""
+    ways = list(next(iter(figures.values())))
     rows = [
-        [engine, name, row["ms"] if row["ms"] is not None else "", row["ratio"]]
-        for engine, ways in figures.items()
-        for name, row in ways.items()
+        [model, *(f"{row[way]['ratio']:.2f} ({row[way]['MiB']:.1f} MiB)" for way in ways)]
+        for model, row in figures.items()
     ]
-    return table(["engine", "way", "ms", "ratio"], rows)
+    return table(["model", *ways], rows)
 
 
 def imports(figures: Any) -> str:
@@ -75,7 +92,7 @@ def main() -> None:
     page = HERE / "README.md"
     text = page.read_text()
     for name, render in (
-        ("dispatch", dispatch), ("train", train), ("imports", imports),
+        ("dispatch", dispatch), ("train", train), ("memory", memory), ("imports", imports),
         ("random_numbers", random_numbers), ("interchange", interchange),
     ):  # fmt: skip
         path = HERE / "results" / f"{name}.json"
