@@ -118,8 +118,10 @@ def feed_forward(
 ) -> Native:
     if not weight1.ndim == weight2.ndim == 2 or not bias1.ndim == bias2.ndim == 1:
         raise ValueError("matrices and vectors are due")
-    hidden = functional.linear(x, weight1, bias1)
-    # In place, a second array of the largest size there is need not be made; but a gradient through
-    # a view that was written to would copy.
+    # As a matrix: a compiled gradient keeps the hidden layer from before `relu`, too, if there is a
+    # view in between.
+    hidden = functional.linear(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight1, bias1)
+    # In place, a second array of the largest size there is need not be made.
     plain = not is_transformed(hidden)
-    return functional.linear(hidden.relu_() if plain else hidden.relu(), weight2, bias2)
+    y = functional.linear(hidden.relu_() if plain else hidden.relu(), weight2, bias2)
+    return y.reshape(*x.shape[:-1], y.shape[-1])

@@ -17,6 +17,14 @@ __all__ = ["Program"]
 
 Flat = Callable[..., list[Native]]
 
+_OPTIONS: dict[str, Any] = {
+    # The arguments are what the program was made for: `Program` looks at each call.
+    "size_asserts": False,
+    # The updates of two parameters have only a few numbers in common. As one kernel they would
+    # keep the gradients of both, and what these are made of, until the later one.
+    "score_fusion_memory_threshold": 64,
+}
+
 # Tracing patches classes of PyTorch for all threads.
 _lock = threading.Lock()
 
@@ -117,8 +125,7 @@ def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
     import torch._inductor
 
     try:
-        # The arguments are what the program was made for: `Program` looks at each call.
-        return torch._inductor.compile(graph, list(arrays), options={"size_asserts": False})
+        return torch._inductor.compile(graph, list(arrays), options=_OPTIONS)
     except Exception as error:
         warnings.warn(
             f"PyTorch could not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
