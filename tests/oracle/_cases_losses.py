@@ -122,7 +122,7 @@ for p in (1.0, 3.0, float("inf")):
 layer("TripletMarginLoss", swap=True, eps=0.1, inputs=[(5, 3)] * 3)
 layer("TripletMarginLoss", margin=4.0, inputs=[(3,)] * 3)
 layer("TripletMarginWithDistanceLoss", margin=2.0, swap=True, inputs=[(5, 3)] * 3,
-      distance_function=lambda x, y: ((x - y) ** 2).sum(-1))  # fmt: skip
+      distance_function=lambda x, y: ((x - y) ** 2).sum(axis=-1))  # fmt: skip
 layer("MarginRankingLoss", 0.3, inputs=[(6,), (6,), signs])
 layer("HingeEmbeddingLoss", 0.3, inputs=[(6,), signs])
 
