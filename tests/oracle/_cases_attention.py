@@ -125,7 +125,7 @@ both()
 both(norm_first=True, activation="gelu")
 both(
     custom_encoder=Inner(
-        "TransformerEncoder", (Inner("TransformerEncoderLayer", (8, 2, 9, 0.0)), 1)
+        "TransformerEncoder", (Inner("TransformerEncoderLayer", (8, 2, 9, 0.0)), 1, None, False)
     )
 )
 both(call={

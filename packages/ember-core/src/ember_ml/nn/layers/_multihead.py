@@ -168,6 +168,8 @@ class MultiheadAttention(Module):
                 take, as PyTorch's layer has it (and unlike `nn.attention`), or numbers to add.
             average_attn_weights: whether the weights are averaged over the heads.
             is_causal: whether a query takes no key at a later position, with or without a mask.
+                The keys that ``add_bias_kv`` and ``add_zero_attn`` append have no position and
+                are taken; PyTorch's layer hides them where no weights are asked for.
 
         Returns:
             The result in the shape of ``query``, and the weights, (N, L, S) or (N, num_heads, L,
