@@ -25,5 +25,6 @@ def adam_update(
     mean = mean + gain * (gradient - mean)
     square = beta2 * square + (1.0 - beta2) * mx.square(gradient)
     below = square if largest is None else mx.maximum(largest, square)
-    x = shrink * x - step_size * (mean / (mx.sqrt(below) / root + epsilon))
+    inverse = 1.0 / root  # one division for each element instead of two
+    x = shrink * x - step_size * (mean / (mx.sqrt(below) * inverse + epsilon))
     return (x, mean, square) if largest is None else (x, mean, square, below)
