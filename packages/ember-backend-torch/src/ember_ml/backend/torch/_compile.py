@@ -123,9 +123,11 @@ def _described(x: Native) -> tuple[Any, ...]:
 def _lowered(graph: Any, arrays: tuple[Native, ...]) -> Flat:
     """``graph`` as a program of inductor's; as it is where there is no compiler for that."""
     import torch._inductor
+    from torch._inductor import config
 
+    options = {name: value for name, value in _OPTIONS.items() if hasattr(config, name)}
     try:
-        return torch._inductor.compile(graph, list(arrays), options=_OPTIONS)
+        return torch._inductor.compile(graph, list(arrays), options=options)
     except Exception as error:
         warnings.warn(
             f"PyTorch could not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
