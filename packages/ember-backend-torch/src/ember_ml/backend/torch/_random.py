@@ -44,7 +44,10 @@ def restored(text: str) -> Streams:
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 #: For each turn to the left by r: 32 - r, ``2**r - 1``, ``2**r``. PyTorch is slow to take numbers.
 _TURNS = [
-    [(*torch.tensor([32 - r, (1 << r) - 1], dtype=torch.int32, device="cpu"), 1 << r) for r in group]
+    [
+        (*torch.tensor([32 - r, (1 << r) - 1], dtype=torch.int32, device="cpu"), 1 << r)
+        for r in group
+    ]
     for group in _ROTATIONS
 ]
 _PARITY = 0x1BD11BDA

@@ -31,9 +31,14 @@ def counting(n: int, like: EmberTensor) -> EmberTensor:
 
 def filled(shape: Shape, value: Any, like: EmberTensor) -> EmberTensor:
     """``value`` everywhere, in the dtype and on the backend and device of ``like``."""
-    backend = like._backend.backend
-    native = backend.from_python(value, dtype=like._backend.native_dtype, device=like.device)
-    return wrap_native(like._backend.broadcast_to(native, shape), backend)  # type: ignore[attr-defined]
+    bound: Any = like._backend
+    dtype, device = bound.native_dtype, like.device
+    if value == 0:
+        native = bound.zeros(shape, dtype=dtype, device=device)
+    else:
+        number = bound.backend.from_python(value, dtype=dtype, device=device)
+        native = bound.broadcast_to(number, shape)
+    return wrap_native(native, bound.backend)
 
 
 def _combined(

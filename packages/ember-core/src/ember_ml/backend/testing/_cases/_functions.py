@@ -43,5 +43,3 @@ def _affine(draw: Draw, dtype: DType) -> Call:
 
 
 case("linear", _affine, reference=lambda x, w, b: x @ w.T + b, gradient=(0, 1, 2), tolerance=4)
-
-
