@@ -331,7 +331,9 @@ def test_numbers_and_tensors_of_every_kind_survive(tmp_path, backend):
     assert extra == state | {"i": 7, "f": 2.0}
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), {1: 2}, [b"x"]], ids=["set", "object", "number as name", "bytes"])
+@pytest.mark.parametrize(
+    "value", [{1, 2}, object(), {1: 2}, [b"x"]], ids=["set", "object", "number as name", "bytes"]
+)
 def test_what_cannot_be_saved(tmp_path, value):
     with pytest.raises(ArgumentError, match="extra/a.*: a checkpoint holds tensors, numbers"):
         nn.save_checkpoint(tmp_path / "c", extra={"a": value})
