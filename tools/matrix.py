@@ -154,7 +154,8 @@ def suite(venv: Path, case: Case, backend: str) -> bool:
         print(*(f"  {path.relative_to(ROOT)}" for path in left_out), sep="\n", flush=True)
     command = [str(venv_python(venv)), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     command += [str(path.relative_to(ROOT)) for path in tests if path not in left_out]
-    env = environment() | {"EMBER_TEST_BACKENDS": backend}
+    # One thread for each of two processes: threads that wait for a core spin.
+    env = environment() | {"EMBER_TEST_BACKENDS": backend, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
     return result.returncode == 0
 
