@@ -155,15 +155,11 @@ class _Program:
         _, args, kwargs = self.outline.filled(source)
         held = _trees.held_in(self.places)
         by_id = {id(old): new for old, new in zip(held, source, strict=True)}
-        with _trees.replaced(self.places, by_id):
-            # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers.of(self.modules)
-            try:
-                with use_backend(self.backend.name), self.program.drawn(states):
-                    result = _trees.Leaves(self.function(*args, **kwargs))
-                self.written, written = buffers.written()
-            finally:
-                buffers.restore()
+        with use_backend(self.backend.name), self.program.drawn(states):
+            found, self.written, written = _trees.called(
+                lambda: self.function(*args, **kwargs), self.modules, self.places, by_id
+            )
+        result = _trees.Leaves(found)
         for leaf in result.values:
             if leaf is not None and not isinstance(leaf, EmberTensor):
                 raise ArgumentError(

@@ -149,16 +149,11 @@ class Program:
         present |= {id(tensor): next(source) for tensor in others}
         _, *batch = self.outline.filled(source)
         places = [place for m in self.modules for place in slots(m, "_parameters", "_buffers")]
-        with _trees.replaced(places, present), use_backend(self.backend.name):
-            # Inside the replacement, so that a buffer counts as written if it is not the input.
-            buffers = _trees.Buffers.of(self.modules)
-            try:
-                with self.program.drawn(states):
-                    loss, gradients = step.gradients(step.model, *batch)
-                self.written, values = buffers.written()
-            finally:
-                buffers.restore()
-        held = _trees.held_in(buffers.slots)
+        with use_backend(self.backend.name), self.program.drawn(states):
+            (loss, gradients), self.written, values = _trees.called(
+                lambda: step.gradients(step.model, *batch), self.modules, places, present
+            )
+        held = _trees.held_in(_trees.Buffers.of(self.modules).slots)
         written = {
             id(held[n]): wrap_native(x, self.backend)
             for n, x in zip(self.written, values, strict=True)

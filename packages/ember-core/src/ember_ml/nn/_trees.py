@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ __all__ = [
     "Buffers",
     "Leaves",
     "backend_of",
+    "called",
     "in_gradient",
     "held_in",
     "lift",
@@ -250,3 +251,25 @@ class Buffers:
         for i, native in zip(numbers, natives, strict=True):
             tensor, fresh = self.before[i][0], wrap_native(native, backend)
             tensor._tensor, tensor._backend = fresh._tensor, fresh._backend
+
+
+def called(
+    function: Callable[[], Any],
+    modules: Sequence[Module],
+    places: Sequence[Slot],
+    fresh: dict[int, EmberTensor],
+) -> tuple[Any, list[int], list[Native]]:
+    """What ``function`` gives while ``places``, of ``modules``, hold ``fresh[id(tensor)]``.
+
+    Returns:
+        Its result, and the buffers that it wrote: their numbers and native values.
+    """
+    with replaced(places, fresh):
+        # Inside the replacement, so that a buffer counts as written if it is not the input.
+        buffers = Buffers.of(modules)
+        try:
+            result = function()
+            numbers, natives = buffers.written()
+        finally:
+            buffers.restore()
+    return result, numbers, natives
