@@ -18,6 +18,7 @@ from ._transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
     activation_of,
+    attended,
     check_sequence,
     clones,
     fed_forward,
@@ -113,31 +114,16 @@ class TransformerDecoderLayer(Module):
         other = (memory_key_padding_mask, memory_mask, memory_is_causal)
         if self.norm_first:
             normed = self.norm1(x)
-            x = x + self.dropout1(_attended(self.self_attn, normed, normed, *own))
-            x = x + self.dropout2(_attended(self.multihead_attn, self.norm2(x), memory, *other))
+            x = x + self.dropout1(attended(self.self_attn, normed, normed, *own))
+            x = x + self.dropout2(attended(self.multihead_attn, self.norm2(x), memory, *other))
             return x + self._fed(self.norm3(x))
-        x = self.norm1(x + self.dropout1(_attended(self.self_attn, x, x, *own)))
-        x = self.norm2(x + self.dropout2(_attended(self.multihead_attn, x, memory, *other)))
+        x = self.norm1(x + self.dropout1(attended(self.self_attn, x, x, *own)))
+        x = self.norm2(x + self.dropout2(attended(self.multihead_attn, x, memory, *other)))
         return self.norm3(x + self._fed(x))
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
         y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
         return self.dropout3(y)
-
-
-def _attended(
-    attention: MultiheadAttention,
-    x: EmberTensor,
-    memory: EmberTensor,
-    padding: TensorLike | None,
-    mask: TensorLike | None,
-    is_causal: bool,
-) -> EmberTensor:
-    y, _ = attention(
-        x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask,
-        is_causal=is_causal,
-    )  # fmt: skip
-    return y
 
 
 class TransformerDecoder(Module):

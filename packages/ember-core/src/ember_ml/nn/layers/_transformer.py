@@ -48,6 +48,22 @@ def check_sequence(layer: str, name: str, x: EmberTensor, size: int, batch_first
         raise ShapeError(f"{layer}: {name} of shape {x.shape}, where {due} or (L, {size}) is due")
 
 
+def attended(
+    attention: MultiheadAttention,
+    x: EmberTensor,
+    memory: EmberTensor,
+    padding: TensorLike | None,
+    mask: TensorLike | None,
+    is_causal: bool,
+) -> EmberTensor:
+    """What ``x`` takes from ``memory``, without the weights."""
+    y, _ = attention(
+        x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask,
+        is_causal=is_causal,
+    )  # fmt: skip
+    return y
+
+
 def fed_forward(
     x: EmberTensor,
     first: Linear,
@@ -140,23 +156,11 @@ class TransformerEncoderLayer(Module):
         check_sequence(type(self).__name__, "src", x, attention.embed_dim, attention.batch_first)
         masks = (src_key_padding_mask, src_mask, is_causal)
         if self.norm_first:
-            x = x + self._attended(self.norm1(x), *masks)
+            normed = self.norm1(x)
+            x = x + self.dropout1(attended(attention, normed, normed, *masks))
             return x + self._fed(self.norm2(x))
-        x = self.norm1(x + self._attended(x, *masks))
+        x = self.norm1(x + self.dropout1(attended(attention, x, x, *masks)))
         return self.norm2(x + self._fed(x))
-
-    def _attended(
-        self,
-        x: EmberTensor,
-        padding: TensorLike | None,
-        mask: TensorLike | None,
-        is_causal: bool,
-    ) -> EmberTensor:
-        y, _ = self.self_attn(
-            x, x, x, key_padding_mask=padding, need_weights=False, attn_mask=mask,
-            is_causal=is_causal,
-        )  # fmt: skip
-        return self.dropout1(y)
 
     def _fed(self, x: EmberTensor) -> EmberTensor:
         y = fed_forward(x, self.linear1, self.activation, self.dropout, self.linear2)
