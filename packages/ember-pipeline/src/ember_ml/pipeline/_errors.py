@@ -48,6 +48,10 @@ class StageError(PipelineError):
         )
 
 
+class WorkerDied(PipelineError):
+    """The process that a stage or an actor ran in has ended. The call may have been carried out."""
+
+
 class MailboxFull(PipelineError):
     """A message met a full mailbox and was neither queued nor made to wait."""
 

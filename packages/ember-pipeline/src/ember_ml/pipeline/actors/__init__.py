@@ -1,0 +1,1 @@
+"""Actors: bounded mailboxes, references and supervision."""

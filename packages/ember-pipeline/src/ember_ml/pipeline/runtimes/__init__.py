@@ -1,0 +1,1 @@
+"""Where actors and stages live: in this process, or on a cluster."""

@@ -1,0 +1,1 @@
+"""How one call of a stage is carried out: where it runs, how often, how fast."""

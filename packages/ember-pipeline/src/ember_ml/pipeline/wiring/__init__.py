@@ -1,0 +1,1 @@
+"""How stages are connected: graphs of named stages, fused calls, drawings."""
