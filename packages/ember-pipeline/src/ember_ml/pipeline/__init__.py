@@ -18,7 +18,8 @@ from ._errors import (
 )
 from ._pipeline import Pipeline
 from ._stage import Stage
-from .async_ import Actor, AsyncPipeline, DeadLetter, DeadLetters, Mailbox
+from .actors import Actor, DeadLetter, DeadLetters, Mailbox
+from .async_ import AsyncPipeline
 
 __all__ = [
     "Actor",
