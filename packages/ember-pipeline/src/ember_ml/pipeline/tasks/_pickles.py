@@ -1,0 +1,39 @@
+"""Whether a stage can be sent to another process, found out when it is added."""
+
+from __future__ import annotations
+
+import pickle
+
+from ember_ml.backend.errors import ArgumentError
+
+
+def check_pickles(stage: object, owner: str) -> None:
+    """Return if ``stage`` can be sent to another process.
+
+    Raises:
+        ArgumentError: If it does not pickle; it says what to change.
+
+    Example:
+        >>> check_pickles(len, "'lengths', stage 'len'")
+        >>> check_pickles(lambda x: x, "'lengths', stage 'lambda'")
+        Traceback (most recent call last):
+        ember_ml.backend.errors.ArgumentError: 'lengths', stage 'lambda': <function <lambda> at ...>
+        cannot be sent to a process (...); give it a name and define it at the top level of a module
+        with def, or run it with where='thread'
+    """
+    try:
+        pickle.dumps(stage)
+    except Exception as error:
+        raise ArgumentError(
+            f"{owner}: {stage!r} cannot be sent to a process ({type(error).__name__}: {error}); "
+            f"{_remedy(stage)}, or run it with where='thread'"
+        ) from error
+
+
+def _remedy(stage: object) -> str:
+    name = getattr(stage, "__qualname__", "")
+    if "<lambda>" in name:
+        return "give it a name and define it at the top level of a module with def"
+    if "<locals>" in name:
+        return "define it at the top level of a module, not inside a function"
+    return "keep in it only what pickles: no open files, locks, lambdas or nested functions"
