@@ -46,6 +46,7 @@ bench:
 	$(PY) benchmarks/imports.py
 	$(PY) benchmarks/random_numbers.py
 	$(PY) benchmarks/interchange.py
+	$(PY) benchmarks/pipeline.py
 	$(PY) benchmarks/report.py
 
 clean:

@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def machine() -> dict[str, str]:
-    """The machine and the versions measured, in terms that name no particular host."""
-    names = ("ember-core", "numpy", "torch", "mlx", "autograd", "keras", "jax", "eagerpy",
-             "array-api-compat")  # fmt: skip
+ENGINES = ("ember-core", "numpy", "torch", "mlx", "autograd", "keras", "jax", "eagerpy",
+           "array-api-compat")  # fmt: skip
+
+
+def machine(packages: Iterable[str] = ENGINES) -> dict[str, str]:
+    """The machine and the versions of ``packages``, in terms that name no particular host."""
     found = {}
-    for name in names:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -78,9 +80,11 @@ def minima(times: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: min(values) for name, values in times.items()}
 
 
-def save(name: str, figures: Any) -> Path:
-    """Write figures to ``results/NAME.json``."""
+def save(name: str, figures: Any, packages: Iterable[str] = ENGINES) -> Path:
+    """Write figures to ``results/NAME.json``, with the versions of ``packages``."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"measured on": machine(), "figures": figures}, indent=1) + "\n")
+    path.write_text(
+        json.dumps({"measured on": machine(packages), "figures": figures}, indent=1) + "\n"
+    )
     return path

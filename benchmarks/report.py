@@ -88,12 +88,26 @@ def interchange(figures: Any) -> str:
     return "\n\n".join(parts)
 
 
+def pipeline(figures: Any) -> str:
+    """A table for each part, the figures as ratios with microseconds beside."""
+    parts = []
+    for part, cases in figures.items():
+        rows = [
+            [name, row["µs"], row["ratio"], row.get("goal", "")]
+            if "failed" not in row
+            else [name, "", row["failed"], ""]
+            for name, row in cases.items()
+        ]
+        parts.append(table([part, "µs", "ratio", "goal"], rows))
+    return "\n\n".join(parts)
+
+
 def main() -> None:
     page = HERE / "README.md"
     text = page.read_text()
     for name, render in (
         ("dispatch", dispatch), ("train", train), ("memory", memory), ("imports", imports),
-        ("random_numbers", random_numbers), ("interchange", interchange),
+        ("random_numbers", random_numbers), ("interchange", interchange), ("pipeline", pipeline),
     ):  # fmt: skip
         path = HERE / "results" / f"{name}.json"
         if path.exists():

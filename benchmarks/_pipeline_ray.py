@@ -1,0 +1,86 @@
+"""Ray's actors: a call for each message, and Ember's batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from _pipeline_ember import WAYS, Echo
+from _pipeline_raw import Run, on_loop, timed
+
+
+@contextmanager
+def _cluster() -> Iterator[Any]:
+    """A local cluster on the loopback interface, shared by the cases of a part."""
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    import ray
+
+    own = not ray.is_initialized()
+    if own:
+        ray.init(
+            num_cpus=2,
+            object_store_memory=100 * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address="127.0.0.1",
+        )
+    try:
+        yield ray
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def calls(way: str) -> Callable[[], Any]:
+    """``actor.handle.remote(...)`` and one ``ray.get`` of the last, or of each."""
+
+    @contextmanager
+    def case() -> Iterator[Run]:
+        with _cluster() as ray:
+
+            @ray.remote(num_cpus=0)
+            class Plain:
+                def handle(self, message: object) -> object:
+                    return message
+
+            actor = Plain.remote()
+
+            def send(n: int) -> None:
+                for i in range(n):
+                    reply = actor.handle.remote(i)
+                ray.get(reply)
+
+            def ask(n: int) -> None:
+                for i in range(n):
+                    ray.get(actor.handle.remote(i))
+
+            yield timed({"send": send, "ask": ask}[way])
+
+    return case
+
+
+def batches(way: str) -> Callable[[], Any]:
+    """A reference to an actor that lives in a process of Ray's."""
+
+    @contextmanager
+    def case() -> Iterator[Run]:
+        from ember_ml.pipeline import ActorSystem, RayRuntime
+
+        with _cluster():
+
+            async def measure(n: int) -> float:
+                async with ActorSystem(runtime=RayRuntime()) as system:
+                    ref = await system.spawn(Echo)
+                    await ref.ask(None)
+                    return await WAYS[way](ref, n)
+
+            yield from on_loop(measure)
+
+    return case
+
+
+SEND = {"Ember on Ray": batches("send"), "Ray": calls("send")}
+ASK = {"Ember on Ray": batches("ask"), "Ray": calls("ask")}
