@@ -119,7 +119,7 @@ def test_a_failing_stage_is_named_and_its_exception_kept():
     assert (error.pipeline, error.stage, error.item) == ("prep", "look up", 4)
     assert isinstance(error.cause, KeyError)
     assert error.__cause__ is error.cause
-    assert str(error) == "pipeline 'prep': stage 'look up' failed on 4: KeyError: 4"
+    assert str(error) == "pipeline 'prep': stage 'look up' failed (takes int 4): KeyError: 4"
 
 
 def test_a_stage_error_is_an_ember_error():
@@ -148,7 +148,9 @@ def test_the_failure_of_a_nested_stage_is_told_once_with_its_path():
 def test_a_long_item_is_shortened_in_the_message():
     with pytest.raises(StageError) as caught:
         Pipeline("p").add_stage(int).run("x" * 1000)
-    assert str(caught.value).startswith("pipeline 'p': stage 'int' failed on 'xxxxxxxxxxxx...xxx")
+    assert str(caught.value).startswith(
+        "pipeline 'p': stage 'int' failed (takes str 'xxxxxxxxxxxx...xxxxxxxxxxxxx'): ValueError"
+    )
 
 
 def test_an_item_that_cannot_be_shown_does_not_hide_the_failure():
@@ -158,7 +160,7 @@ def test_an_item_that_cannot_be_shown_does_not_hide_the_failure():
 
     with pytest.raises(StageError) as caught:
         Pipeline("p").add_stage(fail).run(Shy())
-    assert "stage 'fail' failed on <Shy instance" in str(StageError("p", "fail", Shy(), KeyError()))
+    assert "stage 'fail' failed (takes Shy): KeyError" in str(caught.value)
     assert isinstance(caught.value.cause, KeyError)
 
 

@@ -1,14 +1,21 @@
-"""What the two kinds of pipeline share: a name, and an ordered list of named stages."""
+"""What the two kinds of pipeline share: a name, and a graph of named stages."""
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, overload
+
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
-from ._stage import Stage, StageLike, Where, callable_of, name_of
+from ._stage import Stage, StageLike, callable_of, is_async, name_of
+from .tasks._options import StageOptions
+from .wiring._graph import INPUT, ends_of, part_of, runs_of, sources_of, unused_name
 
 
-class PipelineBuilder:
-    """A named, ordered list of stages that are checked as they are added."""
+class PipelineBuilder(ABC):
+    """A named graph of stages that are checked as they are added."""
 
     def __init__(self, name: str) -> None:
         self.name = _checked_name(
@@ -18,29 +25,160 @@ class PipelineBuilder:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages in the order in which they run."""
+        """The stages in the order in which they were added, which is one they can run in."""
         return tuple(self._stages)
 
-    def _append(self, stage: StageLike, name: str | None, where: Where) -> None:
+    @abstractmethod
+    def add_stage(
+        self,
+        stage: StageLike,
+        /,
+        *,
+        name: str | None = None,
+        after: str | Sequence[str] | None = None,
+    ) -> Self:
+        """Append a stage and return the pipeline, so that calls can be chained."""
+
+    @abstractmethod
+    def __call__(self, raw: Any, /) -> Any:
+        """Run, which makes a pipeline a stage of another."""
+
+    def _append(
+        self,
+        stage: StageLike,
+        name: str | None,
+        after: str | Sequence[str] | None,
+        options: StageOptions,
+        *,
+        filters: bool = False,
+    ) -> None:
         if _contains(stage, self):
             raise InvalidValueError(
                 f"{self!r}: adding {stage!r} would put the pipeline inside itself"
             )
         call = callable_of(stage, repr(self))
-        taken = {other.name for other in self._stages}
+        taken = {INPUT, *(other.name for other in self._stages)}
         if name is None:
-            name = _numbered(name_of(stage), taken)
-        elif _checked_name(name, f"{self!r}: a stage") in taken:
+            name = unused_name(name_of(stage), taken)
+        elif _checked_name(name, f"{self!r}: a stage") == INPUT:
+            raise InvalidValueError(
+                f"{self!r}: {INPUT!r} is what the pipeline is given; give the stage another name="
+            )
+        elif name in taken:
             raise InvalidValueError(
                 f"{self!r} already has a stage {name!r}; give this one another name="
             )
-        self._stages.append(Stage(self.name, name, call, where))
+        sources = sources_of(after, self._stages, f"{self!r}: stage {name!r}")
+        if len(sources) > 1 and isinstance(stage, PipelineBuilder):
+            raise InvalidValueError(
+                f"{self!r}: {stage!r} takes one item, and after={after!r} gives it {len(sources)}; "
+                "join them in a stage before it"
+            )
+        self._stages.append(Stage(self.name, name, call, sources, stage, options, filters))
 
-    def _shown_stages(self) -> str:
-        return " -> ".join(_shown(stage) for stage in self._stages) or "no stages"
+    def __len__(self) -> int:
+        return len(self._stages)
+
+    def __iter__(self) -> Iterator[Stage]:
+        return iter(self.stages)
+
+    def __contains__(self, stage: object) -> bool:
+        """Whether there is such a stage, given as a `Stage`, a name or a path of names."""
+        if not isinstance(stage, str):
+            return stage in self._stages
+        return self._found(stage) is not None
+
+    @overload
+    def __getitem__(self, key: str | int, /) -> Stage: ...
+
+    @overload
+    def __getitem__(self, key: slice[Any, Any, Any], /) -> Self: ...
+
+    def __getitem__(self, key: str | int | slice[Any, Any, Any], /) -> Stage | Self:
+        """One stage, or a part of the pipeline as a pipeline of the same kind.
+
+        Args:
+            key: A name, a path such as ``"inner/clean"``, a position, or a slice from and to names
+                or positions, the end of which is left out as in every slice.
+
+        Raises:
+            KeyError: If there is no stage of that name.
+            IndexError: If there is no stage at that position.
+            InvalidValueError: If the part would take several results from outside.
+
+        Example:
+            >>> from ember_ml.pipeline import Pipeline
+            >>> words = Pipeline("words").add_stage(str.strip).add_stage(str.split).add_stage(len)
+            >>> words["split":], words["len"].name
+            (Pipeline('words': split -> len), 'len')
+        """
+        if isinstance(key, slice):
+            if key.step not in (None, 1):
+                raise InvalidValueError(
+                    f"{self!r}: a part is cut without a step, got [::{key.step!r}]"
+                )
+            cut = slice(self._position(key.start), self._position(key.stop))
+            return self._with(part_of(self._stages[cut], repr(self)))
+        if isinstance(key, str):
+            stage = self._found(key)
+            if stage is None:
+                raise self._missing(key)
+            return stage
+        return self._stages[key]
+
+    def __or__(self, stage: StageLike, /) -> Self:
+        """A new pipeline that goes on with ``stage``, which may be a pipeline.
+
+        Example:
+            >>> from ember_ml.pipeline import Pipeline
+            >>> Pipeline("clean").add_stage(str.strip) | str.split | len
+            Pipeline('clean': strip -> split -> len)
+        """
+        if isinstance(stage, PipelineBuilder) and is_async(stage) and not is_async(self):
+            return NotImplemented  # and so an asynchronous one, by its `__ror__`
+        whole = self._with(self._stages)
+        if len(ends_of(self._stages)) > 1:  # all of them are what comes next is given
+            whole = self._with([]).add_stage(self)
+        return whole.add_stage(stage)
+
+    def __ror__(self, stage: StageLike, /) -> Self:
+        """A new pipeline that begins with ``stage``."""
+        return self._with([]).add_stage(stage).add_stage(self)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r}: {self._shown_stages()})"
+        return f"{type(self).__name__}({self.name!r}: {self._shown()})"
+
+    def _shown(self) -> str:
+        shown = "; ".join(map(_shown_run, runs_of(self._stages))) or "no stages"
+        return shown.removeprefix(f"{INPUT} -> ")
+
+    def _with(self, stages: Sequence[Stage]) -> Self:
+        other = copy.copy(self)
+        other._stages = list(stages)
+        return other
+
+    def _found(self, path: str) -> Stage | None:
+        for stage in self._stages:
+            if stage.name == path:
+                return stage
+            inner = stage.call
+            if isinstance(inner, PipelineBuilder) and path.startswith(f"{stage.name}/"):
+                found = inner._found(path[len(stage.name) + 1 :])
+                if found is not None:
+                    return found
+        return None
+
+    def _position(self, key: str | int | None) -> int | None:
+        if not isinstance(key, str):
+            return key
+        names = [stage.name for stage in self._stages]
+        if key not in names:
+            raise self._missing(key)
+        return names.index(key)
+
+    def _missing(self, name: str) -> KeyError:
+        known = ", ".join(repr(stage.name) for stage in self._stages) or "none"
+        return KeyError(f"{self!r} has no stage {name!r}; its stages are {known}")
 
 
 def _checked_name(name: object, owner: str) -> str:
@@ -56,17 +194,13 @@ def _contains(stage: object, pipeline: PipelineBuilder) -> bool:
     )
 
 
-def _numbered(name: str, taken: set[str]) -> str:
-    """``name``, or ``name-2``, ``name-3``, ... when stages that named themselves share it."""
-    unique, count = name, 1
-    while unique in taken:
-        count += 1
-        unique = f"{name}-{count}"
-    return unique
+def _shown_run(run: tuple[tuple[str, ...], list[Stage]]) -> str:
+    sources, stages = run
+    shown = [_shown_stage(stage) for stage in stages]
+    taken = sources[0] if len(sources) == 1 else f"({', '.join(sources)})"
+    return " -> ".join([taken, *shown])
 
 
-def _shown(stage: Stage) -> str:
-    call: object = stage.call
-    return (
-        f"{stage.name}({call._shown_stages()})" if isinstance(call, PipelineBuilder) else stage.name
-    )
+def _shown_stage(stage: Stage) -> str:
+    inner: object = stage.call
+    return f"{stage.name}({inner._shown()})" if isinstance(inner, PipelineBuilder) else stage.name

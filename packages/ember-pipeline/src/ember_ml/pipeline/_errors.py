@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import reprlib
-
 from ember_ml.backend.errors import EmberError
+
+from ._describe import describe
 
 
 class PipelineError(EmberError):
@@ -14,42 +14,69 @@ class PipelineError(EmberError):
 class StageError(PipelineError):
     """A stage raised.
 
-    It is chained to the stage's own exception, so a traceback shows both.
+    It is chained to the stage's own exception, so a traceback shows both, and it can be pickled.
 
     Attributes:
         pipeline: Name of the pipeline that was running.
         stage: Name of the stage; ``"inner/clean"`` is stage ``clean`` of the nested pipeline
             ``inner``.
-        item: What the stage was given.
+        item: What the stage was given; a tuple for a stage that takes several results.
         cause: The exception the stage raised, whatever the depth of nesting.
+        index: Which item of the source it was, from 0; None where there is no source.
+        gives: What the stage gives, in words: for an item before this one, or as its annotations
+            say. None if neither is known.
 
     Example:
         >>> from ember_ml.pipeline import Pipeline
         >>> parse = Pipeline("parse").add_stage(str.strip, name="strip").add_stage(int)
         >>> try:
-        ...     parse.run(" seven ")
+        ...     list(parse.map([" 7 ", " seven "]))
         ... except StageError as error:
-        ...     print(error.stage, repr(error.item), type(error.cause).__name__)
-        int 'seven' ValueError
+        ...     print(error.stage, error.index, repr(error.item), type(error.cause).__name__)
+        ...     print(error)
+        int 1 'seven' ValueError
+        pipeline 'parse': stage 'int' failed on item 1 (takes str 'seven'; gives int 7 for str '7'):
+        ValueError: invalid literal for int() with base 10: 'seven'
     """
 
-    def __init__(self, pipeline: str, stage: str, item: object, cause: Exception) -> None:
-        # All four go to `args`, so that the error survives pickling.
-        super().__init__(pipeline, stage, item, cause)
+    def __init__(
+        self,
+        pipeline: str,
+        stage: str,
+        item: object,
+        cause: Exception,
+        index: int | None = None,
+        gives: str | None = None,
+    ) -> None:
+        super().__init__(pipeline, stage, item, cause, index, gives)
         self.pipeline = pipeline
         self.stage = stage
         self.item = item
         self.cause = cause
+        self.index = index
+        self.gives = gives
+        self.__cause__ = cause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # not by `args`: whoever runs a nested pipeline may have set the index later
+        told = (self.pipeline, self.stage, self.item, self.cause, self.index, self.gives)
+        return type(self), told
 
     def __str__(self) -> str:
+        which = "" if self.index is None else f" on item {self.index}"
+        gives = "" if self.gives is None else f"; gives {self.gives}"
         return (
-            f"pipeline {self.pipeline!r}: stage {self.stage!r} failed on {reprlib.repr(self.item)}: "
-            f"{type(self.cause).__name__}: {self.cause}"
+            f"pipeline {self.pipeline!r}: stage {self.stage!r} failed{which} "
+            f"(takes {describe(self.item)}{gives}): {type(self.cause).__name__}: {self.cause}"
         )
 
 
 class WorkerDied(PipelineError):
     """The process that a stage or an actor ran in has ended. The call may have been carried out."""
+
+
+class RemoteError(PipelineError):
+    """Stands for an exception of another process that cannot be sent here: its type and its text."""
 
 
 class MailboxFull(PipelineError):

@@ -1,22 +1,28 @@
-"""A pipeline that runs one item through plain callables."""
+"""A pipeline of plain callables that runs in the caller's thread."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Self
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Never, Self
 
 from ember_ml.backend.errors import ArgumentError
 
 from ._builder import PipelineBuilder
 from ._stage import StageLike, callable_of, is_async
+from .tasks._options import StageOptions
+from .wiring._fuse import Fused
+
+_ASYNCHRONOUS = {field.name for field in dataclasses.fields(StageOptions)}
 
 
 class Pipeline(PipelineBuilder):
-    """Stages applied one after another, each to what the one before returned.
+    """Stages applied one after another, or along a graph, in the caller's thread.
 
-    Any callable is a stage, another pipeline included; so is an object that is not callable but has
-    a ``transform`` method, as a fitted scikit-learn estimator. Without stages, ``run`` returns its
-    input. For coroutine functions and streams there is `AsyncPipeline`.
+    Any callable is a stage, another pipeline and an Ember module included; so is an object that is
+    not callable but has a ``transform`` or a ``predict`` method, as scikit-learn's have. Without
+    stages, ``run`` returns its input. For coroutine functions and streams there is `AsyncPipeline`.
 
     Args:
         name: What errors and ``repr`` call the pipeline.
@@ -31,32 +37,63 @@ class Pipeline(PipelineBuilder):
         3
     """
 
-    def add_stage(self, stage: StageLike, /, *, name: str | None = None) -> Self:
+    def add_stage(
+        self,
+        stage: StageLike,
+        /,
+        *,
+        name: str | None = None,
+        after: str | Sequence[str] | None = None,
+        **asynchronous: Never,
+    ) -> Self:
         """Append a stage and return the pipeline, so that calls can be chained.
 
         Args:
-            stage: A callable of one argument, or an object with a ``transform`` method.
+            stage: A callable, or an object with a ``transform`` or ``predict`` method. It gets one
+                argument for each name in ``after``.
             name: What errors and ``repr`` call the stage. By default the name of the function, the
                 class or the nested pipeline, with a number where that is taken.
+            after: The stage whose result this one takes, by default the one added last; or several,
+                whose results it takes in that order. ``"input"`` is what the pipeline is given.
+            asynchronous: No other option: those of `AsyncPipeline` are refused by name.
 
         Raises:
-            ArgumentError: If ``stage`` is not a stage, or is a coroutine function.
-            InvalidValueError: If ``name`` is taken, or the pipeline would contain itself.
+            ArgumentError: If ``stage`` is not a stage, or is a coroutine function; if an option is
+                one of `AsyncPipeline`'s, or unknown.
+            InvalidValueError: If ``name`` is taken, ``after`` names a stage that is not there, or
+                the pipeline would contain itself.
 
         Example:
-            >>> Pipeline("double").add_stage(lambda x: x + x, name="add").run(21)
-            42
+            >>> mean = Pipeline("mean").add_stage(sum, name="total")
+            >>> mean.add_stage(len, name="count", after="input")
+            Pipeline('mean': total; input -> count)
+            >>> mean.run([1, 2, 6])
+            {'total': 9, 'count': 3}
+            >>> mean.add_stage(lambda total, count: total / count, after=("total", "count")).run([1, 2, 6])
+            3.0
         """
+        for option in asynchronous:
+            way_out = (
+                f"is an option of AsyncPipeline; use AsyncPipeline({self.name!r})"
+                if option in _ASYNCHRONOUS
+                else "is not an option of add_stage; it takes name and after"
+            )
+            raise ArgumentError(f"{self!r}: {option} {way_out}")
         if is_async(callable_of(stage, repr(self))):
             raise ArgumentError(
                 f"{self!r} cannot run {stage!r}: it is asynchronous, and a Pipeline does not await; "
                 f"use AsyncPipeline({self.name!r})"
             )
-        self._append(stage, name, "inline")
+        self._append(stage, name, after, StageOptions(where="inline"))
+        self.__dict__.pop("_fused", None)
         return self
 
     def run(self, raw: Any, /) -> Any:
-        """Return ``raw`` after every stage, in order.
+        """Return what comes out at the end for ``raw``.
+
+        Returns:
+            What the last stage gives; where the graph ends in several stages, a dict of their
+            results by name.
 
         Raises:
             StageError: If a stage raises; it names the stage and is chained to the stage's own
@@ -66,18 +103,41 @@ class Pipeline(PipelineBuilder):
             >>> Pipeline("digits").add_stage(str).add_stage(len).run(2**64)
             20
         """
-        item = raw
-        for stage in self.stages:
-            result = stage.apply(item)
-            if inspect.iscoroutine(result):
-                result.close()
-                error = ArgumentError(
-                    "the stage returned a coroutine, which a Pipeline does not await; use AsyncPipeline"
-                )
-                raise stage.failure(item, error) from error
-            item = result
-        return item
+        return self._fused.one(raw)
+
+    def map(self, items: Iterable[Any], /) -> Iterator[Any]:
+        """Yield what comes out for each of ``items``, in their order.
+
+        An item is read when its result is asked for, and no earlier, so that ``items`` may be slow
+        or endless.
+
+        Raises:
+            ArgumentError: If ``items`` is not iterable.
+            StageError: If a stage raises; its ``index`` is the item's position, from 0. What
+                ``items`` itself raises is raised unchanged.
+
+        Example:
+            >>> import itertools
+            >>> squares = Pipeline("squares").add_stage(lambda x: x * x).map(itertools.count())
+            >>> list(itertools.islice(squares, 5))
+            [0, 1, 4, 9, 16]
+        """
+        try:
+            iterator = iter(items)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{self!r}: map takes an iterable, got {items!r}; "
+                "run() takes one item, and AsyncPipeline.stream() an asynchronous iterable"
+            ) from error
+        return self._fused.each(iterator)
 
     def __call__(self, raw: Any, /) -> Any:
         """The same as `run`, which makes a pipeline a stage of another."""
         return self.run(raw)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_fused"}
+
+    @cached_property
+    def _fused(self) -> Fused:
+        return Fused(self._stages)

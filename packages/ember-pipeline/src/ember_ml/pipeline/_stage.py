@@ -1,4 +1,4 @@
-"""What counts as a stage, what it is called, and how it is applied to an item."""
+"""What counts as a stage, and what it is called."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ember_ml.backend.errors import ArgumentError
 
+from ._describe import promised
 from ._errors import StageError
+from .tasks._options import StageOptions
 
 
 class Transformer(Protocol):
@@ -20,8 +22,14 @@ class Transformer(Protocol):
     def transform(self) -> Callable[[Any], Any]: ...
 
 
-StageLike = Callable[[Any], Any] | Transformer
-Where = Literal["thread", "inline"]
+class Predictor(Protocol):
+    """An object that predicts without being callable, as scikit-learn's do."""
+
+    @property
+    def predict(self) -> Callable[[Any], Any]: ...
+
+
+StageLike = Callable[..., Any] | Transformer | Predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +40,20 @@ class Stage:
         pipeline: Name of the pipeline that the stage belongs to.
         name: Name of the stage, unique in its pipeline.
         call: What is applied to each item.
-        where: ``"inline"`` in the caller's thread, ``"thread"`` in a worker thread.
+        after: Names of the stages whose results the call takes, in that order; ``"input"`` is what
+            the pipeline is given.
+        target: What `add_stage` was given: ``call`` itself, or the object that has it as a method.
+        options: How an `AsyncPipeline` carries it out.
+        filters: Whether the call is a predicate, and items for which it is false go no further.
     """
 
     pipeline: str
     name: str
-    call: Callable[[Any], Any]
-    where: Where = "inline"
+    call: Callable[..., Any]
+    after: tuple[str, ...]
+    target: object
+    options: StageOptions
+    filters: bool = False
 
     def apply(self, item: Any) -> Any:
         """Apply the stage to one item.
@@ -52,22 +67,30 @@ class Stage:
             failure = self.failure(item, error)
             raise failure from failure.cause
 
-    def failure(self, item: Any, error: Exception) -> StageError:
+    def failure(
+        self,
+        item: Any,
+        error: Exception,
+        index: int | None = None,
+        gives: str | None = None,
+    ) -> StageError:
         """The `StageError` for ``error``, which the stage raised on ``item``.
 
         A failure inside a nested pipeline is told once, with the path to its stage, not once per
         level.
         """
         if isinstance(error, StageError):
-            return StageError(self.pipeline, f"{self.name}/{error.stage}", error.item, error.cause)
-        return StageError(self.pipeline, self.name, item, error)
+            path, index = f"{self.name}/{error.stage}", error.index if index is None else index
+            return StageError(self.pipeline, path, error.item, error.cause, index, error.gives)
+        gives = gives or promised(self.call)
+        return StageError(self.pipeline, self.name, item, error, index, gives)
 
 
-def callable_of(stage: StageLike, owner: str) -> Callable[[Any], Any]:
-    """What to call for ``stage``: the object itself, else its ``transform``.
+def callable_of(stage: StageLike, owner: str) -> Callable[..., Any]:
+    """What to call for ``stage``: the object itself, else its ``transform`` or ``predict``.
 
     Raises:
-        ArgumentError: If ``stage`` is neither callable nor has a ``transform`` method, or if it
+        ArgumentError: If ``stage`` is neither callable nor has one of these methods, or if it
             yields several results for one item.
     """
     if inspect.isasyncgenfunction(stage):
@@ -77,11 +100,13 @@ def callable_of(stage: StageLike, owner: str) -> Callable[[Any], Any]:
         )
     if callable(stage):
         return stage
-    transform = getattr(stage, "transform", None)
-    if callable(transform):
-        return transform
+    for method in ("transform", "predict"):
+        call = getattr(stage, method, None)
+        if callable(call):
+            return call
     problem = (
-        f"{owner}: {stage!r} is not a stage: it is neither callable nor has a transform method"
+        f"{owner}: {stage!r} is not a stage: it is neither callable nor has a transform method "
+        "or a predict method"
     )
     if hasattr(stage, "fit_transform"):
         problem += (

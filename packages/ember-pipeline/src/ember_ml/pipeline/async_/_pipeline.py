@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from typing import Any, Self, get_args
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from typing import Any, Literal, Self
 
 from ember_ml.backend.errors import InvalidValueError
 
 from .._builder import PipelineBuilder
-from .._stage import Stage, StageLike, Where, callable_of, is_async
+from .._stage import Stage, StageLike, callable_of, is_async
+from ..tasks._options import StageOptions
 from ._stream import flow, iterated
 
 
@@ -36,7 +37,13 @@ class AsyncPipeline(PipelineBuilder):
     """
 
     def add_stage(
-        self, stage: StageLike, /, *, name: str | None = None, where: Where | None = None
+        self,
+        stage: StageLike,
+        /,
+        *,
+        name: str | None = None,
+        after: str | Sequence[str] | None = None,
+        where: Literal["thread", "inline"] | None = None,
     ) -> Self:
         """Append a stage and return the pipeline, so that calls can be chained.
 
@@ -58,9 +65,9 @@ class AsyncPipeline(PipelineBuilder):
             >>> AsyncPipeline("lengths").add_stage(str.split).add_stage(len, where="inline")
             AsyncPipeline('lengths': split -> len)
         """
-        if where is not None and where not in get_args(Where):
+        if where is not None and where not in ("thread", "inline"):
             raise InvalidValueError(
-                f"{self!r}: where must be one of {', '.join(get_args(Where))}, got {where!r}"
+                f"{self!r}: where must be one of {', '.join(('thread', 'inline'))}, got {where!r}"
             )
         coroutine = is_async(callable_of(stage, repr(self)))
         if coroutine and where == "thread":
@@ -68,7 +75,8 @@ class AsyncPipeline(PipelineBuilder):
                 f"{self!r}: {stage!r} is asynchronous and runs on the event loop; "
                 "leave out where='thread'"
             )
-        self._append(stage, name, "inline" if coroutine else where or "thread")
+        where = "inline" if coroutine else where or "thread"
+        self._append(stage, name, after, StageOptions(where=where))
         return self
 
     async def run(self, raw: Any, /) -> Any:
@@ -131,7 +139,9 @@ async def apply(stage: Stage, item: Any) -> Any:
     # Stage.apply wraps what is raised on the thread's side: a StopIteration could not cross a
     # future.
     result = (
-        await asyncio.to_thread(stage.apply, item) if stage.where == "thread" else stage.apply(item)
+        await asyncio.to_thread(stage.apply, item)
+        if stage.options.where == "thread"
+        else stage.apply(item)
     )
     if not inspect.isawaitable(result):
         return result

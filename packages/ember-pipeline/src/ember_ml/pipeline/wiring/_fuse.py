@@ -1,0 +1,202 @@
+"""Several synchronous stages as one piece of generated code.
+
+A loop over stages costs more for an item than three trivial stages do. So the calls are written
+out, a line for each; when one raises, the line's number tells which it was, and the variables of
+the frame still hold what it was given. Nothing is done for that as long as nothing fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress, repeat
+from operator import length_hint
+from types import CoroutineType
+from typing import Any, NoReturn
+
+from ember_ml.backend.errors import ArgumentError
+
+from .._describe import describe
+from .._stage import Stage
+from ._graph import INPUT, ends_of, spent_after, walk
+
+# For each stage: the variable of its result, those of what it takes, and those it leaves empty.
+_Steps = tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
+
+# How many items have come by can be read off a `repeat`, which costs less than to count them.
+_MANY = sys.maxsize
+
+
+class Fused:
+    """Stages that run one after another in the caller's thread.
+
+    Attributes:
+        one: ``one(item)`` applies the stages to an item.
+        fill: ``fill(items, results)`` applies them to each of ``items`` and appends what comes out.
+            When a stage fails, ``results`` has what the items before gave, an iterator goes on
+            behind the item that failed, and the error has no index.
+        each: ``each(iterator)`` yields what comes out for each item as soon as it is there.
+
+    All three raise `StageError` if a stage raises, and what the source raises unchanged. A
+    coroutine that a stage returns by surprise is an error for ``one`` and for the first item of
+    ``each``; ``fill`` does not look for it.
+
+    Example:
+        >>> from ember_ml.pipeline import Pipeline
+        >>> fused = Fused(Pipeline("p").add_stage(abs).add_stage(str).stages)
+        >>> fused.one(-1), list(fused.each(iter([-2, -3])))
+        ('1', ['2', '3'])
+    """
+
+    one: Callable[[Any], Any]
+    fill: Callable[[Iterable[Any], list[Any]], None]
+    each: Callable[[Iterator[Any]], Iterator[Any]]
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = tuple(stages)
+        self._gives: dict[str, str] = {}
+        steps, results = _plan(self._stages)
+        self._takes = [takes for _, takes, _ in steps]
+        make, self._positions = _code(steps, results)
+        calls = [stage.call for stage in self._stages]
+        self._one, self.fill, self.each = make(
+            calls, ends_of(self._stages), self._first, self._failed, self._unawaited
+        )
+        self.one = self._first
+
+    def _first(self, item: Any, index: int | None = None) -> Any:
+        """As `one`, but note what each stage gives, to tell it when it fails on a later item."""
+
+        def apply(stage: Stage, taken: list[Any]) -> Any:
+            given = _given(taken)
+            try:
+                result = stage.call(*taken)
+            except Exception as error:
+                self._raise(stage, given, error, index)
+            if type(result) is CoroutineType:
+                self._raise(stage, given, _closed(result), index)
+            self._gives[stage.name] = f"{describe(result)} for {describe(given)}"
+            return result
+
+        result = walk(self._stages, item, apply)
+        self.one = self._one
+        return result
+
+    def _failed(self, error: Exception, variables: Mapping[str, Any], ticks: Any = None) -> None:
+        """Raise the `StageError` for ``error``, unless it comes from the source."""
+        assert error.__traceback__ is not None
+        position = self._positions.get(error.__traceback__.tb_lineno)
+        if position is not None:
+            given = _given([variables[f"v{number}"] for number in self._takes[position]])
+            index = None if ticks is None else _MANY - length_hint(ticks)
+            self._raise(self._stages[position], given, error, index)
+
+    def _unawaited(self, position: int, taken: Sequence[Any], result: Any) -> NoReturn:
+        self._raise(self._stages[position], _given(taken), _closed(result), None)
+
+    def _raise(self, stage: Stage, given: Any, error: Exception, index: int | None) -> NoReturn:
+        raise stage.failure(given, error, index, self._gives.get(stage.name))
+
+
+def _given(taken: Sequence[Any]) -> Any:
+    return taken[0] if len(taken) == 1 else tuple(taken)
+
+
+def _closed(coroutine: Any) -> ArgumentError:
+    coroutine.close()
+    return ArgumentError(
+        "the stage returned a coroutine, which a Pipeline does not await; use AsyncPipeline"
+    )
+
+
+def _plan(stages: Sequence[Stage]) -> tuple[_Steps, tuple[int, ...]]:
+    """In which variables the results are kept: as few as there are results needed at a time."""
+    variables = {INPUT: 0}
+    steps = []
+    for stage, spent in zip(stages, spent_after(stages), strict=True):
+        takes = tuple(variables[name] for name in stage.after)
+        free = [variables.pop(name) for name in spent]
+        target = free.pop(0) if free else len(steps) + 1
+        variables[stage.name] = target
+        steps.append((target, takes, tuple(free)))
+    return tuple(steps), tuple(variables[name] for name in ends_of(stages))
+
+
+_SOURCE = """\
+def make(calls, ends, first, failed, unawaited):
+    [{calls}] = calls
+    [{ends}] = ends
+
+    def one(v0):
+        try:
+            {checked}
+        except Exception as error:
+            failed(error, locals())
+            raise
+        return {result}
+
+    def fill(items, results):
+        append = results.append
+        try:
+            for v0 in items:
+                {plain}
+                append({result})
+        except Exception as error:
+            failed(error, locals())
+            raise
+
+    def each(items):
+        for v0 in items:
+            v0 = first(v0, 0)
+            yield v0
+            break
+        ticks = repeat(True, MANY)
+        try:
+            for v0 in compress(items, ticks):
+                {plain}
+                yield {result}
+        except Exception as error:
+            failed(error, locals(), ticks)
+            raise
+
+    return one, fill, each
+"""
+
+
+@functools.lru_cache(maxsize=256)
+def _code(
+    steps: _Steps, results: tuple[int, ...]
+) -> tuple[Callable[..., tuple[Any, Any, Any]], dict[int, int]]:
+    """What binds stages to the generated code, and which stage each line of it calls."""
+    plain, checked = ["pass"], ["pass"]
+    for position, (target, takes, emptied) in enumerate(steps):
+        taken = _joined("v", takes)
+        call = f"c{position}({taken})"
+        empty = "".join(f"; v{number} = None" for number in emptied)
+        plain.append(f"v{target} = {call}{empty}  # {position}")
+        checked += [
+            f"result = {call}  # {position}",
+            f"if type(result) is Coroutine: unawaited({position}, ({taken},), result)",
+            f"v{target} = result{empty}",
+        ]
+    named = ", ".join(f"e{end}: v{number}" for end, number in enumerate(results))
+    source = _SOURCE.format(
+        calls=_joined("c", range(len(steps))),
+        ends=_joined("e", range(len(results))),
+        checked=("\n" + 12 * " ").join(checked),
+        plain=("\n" + 16 * " ").join(plain),
+        result=f"v{results[0]}" if len(results) == 1 else f"{{{named}}}",
+    )
+    scope = {"Coroutine": CoroutineType, "MANY": _MANY, "compress": compress, "repeat": repeat}
+    exec(compile(source, f"<{len(steps)} fused stages>", "exec"), scope)
+    positions = {
+        number: int(line.rpartition("# ")[2])
+        for number, line in enumerate(source.splitlines(), start=1)
+        if "# " in line
+    }
+    return scope["make"], positions  # type: ignore[return-value]
+
+
+def _joined(letter: str, numbers: Iterable[int]) -> str:
+    return ", ".join(f"{letter}{number}" for number in numbers)
