@@ -49,6 +49,14 @@ def _array(value: object, kind: str, shape: Any) -> str:
     return f"{front}{kind} of shape {tuple(shape)}{place}"
 
 
+def describe_error(error: BaseException) -> str:
+    """The type of ``error`` and its message."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
 def promised(call: Callable[..., Any]) -> str | None:
     """What the annotations of ``call`` say that it returns."""
     try:

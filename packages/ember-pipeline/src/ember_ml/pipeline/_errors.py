@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ember_ml.backend.errors import EmberError
 
-from ._describe import describe
+from ._describe import describe, describe_error
 
 
 class PipelineError(EmberError):
@@ -67,7 +67,7 @@ class StageError(PipelineError):
         gives = "" if self.gives is None else f"; gives {self.gives}"
         return (
             f"pipeline {self.pipeline!r}: stage {self.stage!r} failed{which} "
-            f"(takes {describe(self.item)}{gives}): {type(self.cause).__name__}: {self.cause}"
+            f"(takes {describe(self.item)}{gives}): {describe_error(self.cause)}"
         )
 
 

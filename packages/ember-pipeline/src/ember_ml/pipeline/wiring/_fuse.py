@@ -22,7 +22,7 @@ from .._stage import Stage
 from ._graph import INPUT, ends_of, spent_after, walk
 
 # For each stage: the variable of its result, those of what it takes, and those it leaves empty.
-_Steps = tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
+_Step = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 # How many items have come by can be read off a `repeat`, which costs less than to count them.
 _MANY = sys.maxsize
@@ -110,10 +110,10 @@ def _closed(coroutine: Any) -> ArgumentError:
     )
 
 
-def _plan(stages: Sequence[Stage]) -> tuple[_Steps, tuple[int, ...]]:
+def _plan(stages: Sequence[Stage]) -> tuple[tuple[_Step, ...], tuple[int, ...]]:
     """In which variables the results are kept: as few as there are results needed at a time."""
     variables = {INPUT: 0}
-    steps = []
+    steps: list[_Step] = []
     for stage, spent in zip(stages, spent_after(stages), strict=True):
         takes = tuple(variables[name] for name in stage.after)
         free = [variables.pop(name) for name in spent]
@@ -166,7 +166,7 @@ def make(calls, ends, first, failed, unawaited):
 
 @functools.lru_cache(maxsize=256)
 def _code(
-    steps: _Steps, results: tuple[int, ...]
+    steps: tuple[_Step, ...], results: tuple[int, ...]
 ) -> tuple[Callable[..., tuple[Any, Any, Any]], dict[int, int]]:
     """What binds stages to the generated code, and which stage each line of it calls."""
     plain, checked = ["pass"], ["pass"]
