@@ -1,10 +1,12 @@
-"""Whether a stage can be sent to another process, found out when it is added."""
+"""What can be sent to another process, and what an error becomes that cannot."""
 
 from __future__ import annotations
 
 import pickle
 
 from ember_ml.backend.errors import ArgumentError
+
+from .._errors import RemoteError
 
 
 def check_pickles(stage: object, owner: str) -> None:
@@ -28,6 +30,25 @@ def check_pickles(stage: object, owner: str) -> None:
             f"{owner}: {stage!r} cannot be sent to a process ({type(error).__name__}: {error}); "
             f"{_remedy(stage)}, or run it with where='thread'"
         ) from error
+
+
+def portable(error: Exception) -> Exception:
+    """``error`` if it survives pickling, else a `RemoteError` that tells its type and text.
+
+    Example:
+        >>> portable(KeyError("a"))
+        KeyError('a')
+        >>> class Local(Exception):
+        ...     def __init__(self, code, reason):
+        ...         super().__init__(f"{reason} ({code})")
+        >>> print(portable(Local(7, "no such page")))
+        Local: no such page (7)
+    """
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RemoteError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _remedy(stage: object) -> str:
