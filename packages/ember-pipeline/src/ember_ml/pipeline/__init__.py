@@ -10,25 +10,48 @@ from ._errors import (
     ActorStopped,
     AskCycleError,
     AskTimeout,
+    HandlerCancelled,
     MailboxClosed,
     MailboxFull,
     PipelineError,
     StageError,
+    SystemFailed,
+    TooManyRestarts,
     UsageError,
+    WorkerDied,
 )
 from ._pipeline import Pipeline
 from ._stage import Stage
-from .actors import Actor, DeadLetter, DeadLetters, Mailbox
+from .actors import (
+    Actor,
+    ActorInfo,
+    ActorRef,
+    ActorSystem,
+    Backoff,
+    Blocked,
+    DeadLetter,
+    DeadLetters,
+    Mailbox,
+    Supervision,
+    Terminated,
+    Timer,
+)
 from .async_ import AsyncPipeline
 
 __all__ = [
     "Actor",
+    "ActorInfo",
+    "ActorRef",
     "ActorStopped",
+    "ActorSystem",
     "AskCycleError",
     "AskTimeout",
     "AsyncPipeline",
+    "Backoff",
+    "Blocked",
     "DeadLetter",
     "DeadLetters",
+    "HandlerCancelled",
     "Mailbox",
     "MailboxClosed",
     "MailboxFull",
@@ -36,5 +59,11 @@ __all__ = [
     "PipelineError",
     "Stage",
     "StageError",
+    "Supervision",
+    "SystemFailed",
+    "Terminated",
+    "Timer",
+    "TooManyRestarts",
     "UsageError",
+    "WorkerDied",
 ]

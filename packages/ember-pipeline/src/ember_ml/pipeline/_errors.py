@@ -11,6 +11,10 @@ class PipelineError(EmberError):
     """Base of every error that this package defines."""
 
 
+class MissingExtraError(PipelineError, ImportError):
+    """What was asked for needs packages that come with one of this distribution's extras."""
+
+
 class StageError(PipelineError):
     """A stage raised.
 
@@ -93,6 +97,18 @@ class ActorStopped(PipelineError):
 
 class AskTimeout(PipelineError, TimeoutError):
     """No reply came in time. The message may still be handled; its reply is discarded."""
+
+
+class HandlerCancelled(PipelineError):
+    """What the handler of a message awaited was cancelled, and not the one who asked."""
+
+
+class TooManyRestarts(PipelineError):
+    """The children of an actor failed more often than its supervision allows."""
+
+
+class SystemFailed(PipelineError):
+    """An actor system has stopped, as its actors' failures were escalated to it."""
 
 
 class AskCycleError(PipelineError, RuntimeError):

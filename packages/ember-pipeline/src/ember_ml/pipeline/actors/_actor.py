@@ -2,70 +2,83 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import inspect
 import itertools
-import reprlib
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ember_ml.backend.errors import ArgumentError
 
-from .._errors import (
-    AskCycleError,
-    AskTimeout,
-    MailboxFull,
-    UsageError,
-)
+from ._address import Address
 from ._cell import Cell
 from ._dead_letters import DeadLetters
-from ._delivery import Delivery, Reply, in_own_task
 from ._mailbox import Mailbox, Overflow
-from ._waiting import cycle_through, waiting_for
+from ._ref import ActorRef
+from ._spawning import cell_of, refuse_if_stopping, started
+from ._supervision import Restart, Supervision
+from ._timers import Timer
 
 _numbers = itertools.count(1)
 
 
-class Actor(ABC):
-    """Base of actors: write ``process_message``, run `start`, and talk to it with `send` and `ask`.
+@dataclass(slots=True)
+class Options:
+    """What an actor says of its mailbox, and its cell when it has one."""
+
+    name: str | None = None
+    capacity: int = 1024
+    overflow: Overflow = "block"
+    dead_letters: DeadLetters | None = None
+    cell: Cell | None = None
+
+
+class Actor(Address, ABC):
+    """Base of actors: write ``process_message``, and give the class to `ActorSystem.spawn`.
 
     The actor handles one message at a time, in the order in which they were queued, each at most
-    once. An actor belongs to the event loop that runs `start`. From another thread, go through
-    ``asyncio.run_coroutine_threadsafe(actor.send(message), loop)``.
+    once. Messages can be of any type; dataclasses go well with ``match``. `on_start` runs before
+    the first message, `on_stop` after the last one; an actor that fails is handled as the
+    `Supervision` of its supervisor says.
 
-    A handler that raises does not end the actor. Who asked gets the exception; if the message was
-    sent, it is logged, counted in `failed` and kept in `dead_letters`.
+    An actor also runs without a system: make one, run `start` as a task, and use it as its own
+    reference. Then a handler that raises does not end it: who asked gets the exception; if the
+    message was sent, it is logged, counted in `failed` and kept in `dead_letters`.
 
     Args:
         name: What errors, logs and dead letters call the actor. By default the class and a number.
         capacity: How many messages may wait in the mailbox.
         overflow: What happens to a message for a full mailbox: see `Mailbox`.
-        dead_letters: Where messages go that nobody handled, to share one among actors. By default
-            its own.
+        dead_letters: Without a system: where messages go that nobody handled. By default its own.
+
+    Attributes:
+        supervision: How it supervises the actors that it spawns, unless `spawn` said otherwise.
 
     Raises:
         InvalidValueError: If ``capacity`` is less than 1 or ``overflow`` is unknown.
 
     Example:
         >>> import asyncio
+        >>> from ember_ml.pipeline import ActorSystem
         >>> class Counter(Actor):
-        ...     def __init__(self):
+        ...     def __init__(self, count):
         ...         super().__init__()
-        ...         self.count = 0
+        ...         self.count = count
         ...     async def process_message(self, message):
         ...         self.count += message
         ...         return self.count
         >>> async def main():
-        ...     counter = Counter()
-        ...     task = asyncio.create_task(counter.start())
-        ...     await counter.send(20)
-        ...     count = await counter.ask(22, timeout=10)
-        ...     await counter.stop()
-        ...     await task
-        ...     return count
+        ...     async with ActorSystem() as system:
+        ...         counter = await system.spawn(Counter, 0)
+        ...         await counter.send(20)
+        ...         return await counter.ask(22, timeout=10)
         >>> asyncio.run(main())
         42
     """
+
+    supervision: ClassVar[Supervision] = Supervision()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -82,18 +95,49 @@ class Actor(ABC):
         overflow: Overflow = "block",
         dead_letters: DeadLetters | None = None,
     ) -> None:
-        name = name if name is not None else f"{type(self).__name__}-{next(_numbers)}"
-        self._own_cell = Cell(
-            name,
-            self.process_message,
-            Mailbox(f"the mailbox of {name}", capacity=capacity, overflow=overflow),
-            dead_letters if dead_letters is not None else DeadLetters(),
+        self._actor_options = Options(name, capacity, overflow, dead_letters)
+        # Checks the options where they are given.
+        Mailbox(
+            f"the mailbox of {name or type(self).__name__}", capacity=capacity, overflow=overflow
         )
 
+    @functools.cached_property
+    def _actor_options(self) -> Options:
+        """For a subclass that does not call ``super().__init__()``: the defaults."""
+        return Options()
+
+    # --- what a subclass writes
+
+    @abstractmethod
+    async def process_message(self, message: Any, /) -> Any:
+        """Handle one message. What it returns is the reply, if the message was asked."""
+
+    async def on_start(self) -> None:
+        """Run before the first message. What it raises is raised by `spawn`."""
+
+    async def on_stop(self) -> None:
+        """Run after the last message of an instance that had started, before a restart too."""
+
+    async def on_restart(self, error: BaseException | None, /) -> None:
+        """Run in a new instance instead of `on_start`, which is what it calls by default.
+
+        Args:
+            error: What the instance before it failed with; None if it was restarted together with
+                an actor that failed, or had ended of its own accord and is permanent.
+        """
+        await self.on_start()
+
+    # --- what it can use
+
     @property
-    def name(self) -> str:
-        """What errors, logs and dead letters call the actor."""
-        return self._cell.name
+    def ref(self) -> ActorRef:
+        """A reference to this actor, to send to others; it outlives restarts."""
+        return ActorRef(self._cell)
+
+    @property
+    def children(self) -> tuple[ActorRef, ...]:
+        """The actors that it has spawned and that have not ended, the oldest first."""
+        return tuple(ActorRef(child) for child in self._cell.children if isinstance(child, Cell))
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -102,12 +146,62 @@ class Actor(ABC):
 
     @property
     def failed(self) -> int:
-        """How many messages the handler raised on."""
+        """How many messages and hooks have raised."""
         return self._cell.failed
 
-    @abstractmethod
-    async def process_message(self, message: Any) -> Any:
-        """Handle one message. What it returns is the reply, if the message was asked."""
+    async def spawn(
+        self,
+        actor: Callable[..., Actor],
+        /,
+        *args: Any,
+        name: str | None = None,
+        capacity: int | None = None,
+        overflow: Overflow | None = None,
+        restart: Restart = "transient",
+        supervision: Supervision | None = None,
+    ) -> ActorRef:
+        """Start a child: an actor that this one supervises, and that stops when this one does.
+
+        The arguments are those of `ActorSystem.spawn`. A restart of this actor ends its children;
+        `on_start` may spawn them anew.
+        """
+        cell = self._cell
+        refuse_if_stopping(cell.path, cell.stopping)
+        child = cell_of(
+            actor,
+            args,
+            cell.children,
+            cell.children,
+            cell.dead_letters,
+            name=name,
+            capacity=capacity,
+            overflow=overflow,
+            restart=restart,
+            supervision=supervision,
+        )
+        return await started(child)
+
+    def watch(self, other: ActorRef, /) -> None:
+        """Get one `Terminated` message when ``other`` has ended; at once if it has already."""
+        cell = self._cell
+        other._cell.watch(cell, cell.push)
+
+    def unwatch(self, other: ActorRef, /) -> None:
+        """End the `watch`."""
+        other._cell.unwatch(self._cell)
+
+    def send_after(self, delay: float, message: Any, /) -> Timer:
+        """Send ``message`` to this actor in ``delay`` seconds, unless it has ended by then."""
+        return Timer(self._cell, message, delay, None)
+
+    def send_interval(self, interval: float, message: Any, /) -> Timer:
+        """Send ``message`` to this actor every ``interval`` seconds, for the first time in one.
+
+        A message that finds the mailbox full is a dead letter.
+        """
+        return Timer(self._cell, message, interval, interval)
+
+    # --- without a system
 
     async def start(self) -> None:
         """Handle messages until the actor is stopped; messages that were sent before come first.
@@ -118,108 +212,26 @@ class Actor(ABC):
         Raises:
             ActorStopped: If the actor has been stopped.
             UsageError: If it has been started.
+            TooManyRestarts: If its children failed too often.
         """
         await self._cell.run()
 
-    async def send(self, message: Any) -> None:
-        """Queue ``message`` and return; it is handled later.
-
-        What a policy drops goes to the dead letters instead, and this returns as well.
-
-        Raises:
-            ActorStopped: If the actor has stopped or is stopping.
-            MailboxFull: If the mailbox is full and its policy is ``"fail"``; or if the policy is
-                ``"block"`` and there could never be room, because the actor waits for the very
-                handler that sends.
-        """
-        cell = self._cell
-        delivery = Delivery(message, cell)
-        if not (cell.mailbox.blocks and in_own_task()):
-            await cell.post(delivery)
-            return
-        cycle = await cycle_through(cell)
-        if cycle is not None:
-            raise MailboxFull(
-                f"{cell.name} has a full mailbox, and to wait for room would be a deadlock ({cycle}); "
-                "give it a larger capacity or another overflow policy"
-            )
-        with waiting_for(cell):
-            await cell.post(delivery)
-
-    async def ask(self, message: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
-        """Queue ``message`` and return the reply to it, or raise what the handler raised.
-
-        Args:
-            message: The message.
-            timeout: How many seconds to wait, for room in the mailbox included. None: until there
-                is a reply or the actor stops.
-
-        Raises:
-            AskTimeout: If there is no reply in time. The message may still be handled; the reply is
-                discarded.
-            ActorStopped: If the actor stops, or has stopped, before it has handled the message.
-            AskCycleError: If the actor waits, directly or through others, for the handler that
-                asks.
-            MailboxFull: If the mailbox is full and its policy is not ``"block"``.
-        """
-        cell = self._cell
-        cycle = await cycle_through(cell)
-        if cycle is not None:
-            raise AskCycleError(
-                f"{cell.name} cannot be asked here, as the reply would wait for itself ({cycle}); "
-                "send() the message, with a reply_to if there is something to reply"
-            )
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(timeout):
-                with waiting_for(cell):
-                    await cell.post(Delivery(message, cell, reply))
-                    outcome = await reply
-        except TimeoutError:
-            raise AskTimeout(
-                f"{cell.name} did not reply to {reprlib.repr(message)} within {timeout} s"
-            ) from None
-        return outcome.unwrap()
-
-    async def stop(self, *, drain: bool = True, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Refuse new messages, handle those that wait, end, and return when that is done.
-
-        It does not go through the mailbox, so that neither a full nor an empty one delays it. It
-        can be called again, for instance with a ``timeout`` to hurry a stop that takes too long.
-        Called from the actor's own handler, or from one that the actor waits for, it returns at
-        once and the actor stops afterwards.
-
-        Args:
-            drain: Whether to handle the messages that wait. If not, they become dead letters, and
-                only the one in hand is finished.
-            timeout: After how many seconds to cancel the message in hand; it and those that still
-                wait become dead letters. None: never.
-
-        Example:
-            >>> class Printer(Actor):
-            ...     async def process_message(self, message):
-            ...         print(message)
-            >>> async def main():
-            ...     printer = Printer()
-            ...     task = asyncio.create_task(printer.start())
-            ...     await printer.send("last words")
-            ...     await printer.stop()
-            ...     await printer.send("too late")
-            >>> asyncio.run(main())
-            Traceback (most recent call last):
-            ember_ml.pipeline._errors.ActorStopped: Printer-... has stopped and takes no messages
-        """
-        await self._cell.stop(drain, timeout)
-
     def __repr__(self) -> str:
         cell = self._cell
-        return f"{type(self).__name__}({cell.name!r}, {cell.state}, {len(cell.mailbox)} waiting)"
+        return f"{type(self).__name__}({cell.path!r}, {cell.state}, {len(cell.mailbox)} waiting)"
 
     @property
-    def _cell(self) -> Cell:
-        try:
-            return self._own_cell
-        except AttributeError:
-            raise UsageError(
-                f"{type(self).__name__}.__init__ has not called super().__init__()"
-            ) from None
+    def _cell(self) -> Cell:  # type: ignore[override]
+        options = self._actor_options
+        if options.cell is None:
+            name = options.name or f"{type(self).__name__}-{next(_numbers)}"
+            options.cell = Cell(
+                name,
+                self,
+                Mailbox(
+                    f"the mailbox of {name}", capacity=options.capacity, overflow=options.overflow
+                ),
+                options.dead_letters if options.dead_letters is not None else DeadLetters(),
+                supervision=self.supervision,
+            )
+        return options.cell

@@ -1,178 +1,450 @@
-"""What runs an actor: its mailbox, its message loop, and how the loop ends."""
+"""What runs an actor: its message loop, and its life from start to end."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import reprlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, Protocol
 
-from .._errors import ActorStopped, MailboxClosed, MailboxFull, UsageError
+from .._errors import ActorStopped, HandlerCancelled, UsageError
+from ._children import Children, Parent
 from ._dead_letters import DeadLetter, DeadLetters
-from ._delivery import Delivery, handling
+from ._inbox import Inbox
 from ._mailbox import Mailbox
-from ._waiting import cycle_through, waiting_for
+from ._messages import Reason
+from ._scope import Scope
+from ._supervision import Directive, Restart, Supervision
+from ._turn import Letter, handler_here, message_of, turn
+from ._waiting import Node, cycle_through, waiting_for
 
 logger = logging.getLogger(__name__)
 
-_BURST = 64  # messages that an actor may handle before it lets the event loop see to others
+_BURST = 256  # messages that an actor may handle before it lets the event loop see to others
+_NOTHING = object()
 
 
-class Cell:
-    """Feeds the messages of one mailbox to ``handler``, one at a time, until it is stopped."""
+class Handler(Protocol):
+    """What a cell runs: an `Actor`."""
+
+    async def on_start(self) -> None: ...
+    async def on_stop(self) -> None: ...
+    async def on_restart(self, error: BaseException | None, /) -> None: ...
+    async def process_message(self, message: Any, /) -> Any: ...
+
+
+class End(NamedTuple):
+    """How an instance has ended, and what is to happen next.
+
+    ``"stop"``: it is over. ``"restart"`` and ``"escalate"``: what its supervisor decided about
+    ``error``, or it ended of its own accord and is permanent. ``"suspend"``: its supervisor
+    restarts it with others.
+    """
+
+    what: Literal["stop", "restart", "escalate", "suspend"]
+    error: BaseException | None = None
+
+
+class Cell(Inbox):
+    """One actor: feeds the messages of a mailbox to it, one at a time, until it is stopped.
+
+    Args:
+        name: Its name among the children of its supervisor.
+        actor: The first instance.
+        mailbox: The mailbox.
+        dead_letters: Where the messages go that are not handled.
+        path: Its name after those of its supervisors.
+        parent: Its supervisor. Without one it goes on with the next message when its handler has
+            raised.
+        renew: Makes another instance for a restart.
+        restart: When it is restarted.
+        supervision: How it supervises its own children.
+    """
 
     def __init__(
         self,
         name: str,
-        handler: Callable[[Any], Awaitable[Any]],
-        mailbox: Mailbox[Delivery],
+        actor: Handler,
+        mailbox: Mailbox[Any],
         dead_letters: DeadLetters,
+        *,
+        path: str | None = None,
+        parent: Parent | None = None,
+        renew: Callable[[], Handler] | None = None,
+        restart: Restart = "transient",
+        supervision: Supervision | None = None,
     ) -> None:
+        super().__init__(path or name, mailbox, dead_letters)
         self.name = name
-        self.mailbox = mailbox
-        self.dead_letters = dead_letters
+        self.actor = actor
+        self.parent = parent
+        self.restart: Restart = restart
+        self.children = Children(self.path, supervision or Supervision(), self.fail)
         self.failed = 0
-        self.in_hand: Delivery | None = None
+        self.restarts = 0
+        self.hooks = 0
         self.task: asyncio.Task[Any] | None = None
-        self._handler = handler
+        self.started: asyncio.Future[BaseException | None] | None = None
+        self._renew = renew
+        self._in_hand: Any = _NOTHING
+        self._drain = True
         self._stopped = asyncio.Event()
+        self._scope: Scope | None = None
         self._aborted = False
-        self._timers: list[asyncio.TimerHandle] = []
-        mailbox.on_drop = self._dropped
+        self._suspending = False
+        self._renewing = False
+        self._failure: BaseException | None = None
+        self._verdict: asyncio.Future[bool] | None = None  # while it waits to be revived
+        self._quiet = asyncio.Event()  # it waits to be revived, or has ended
 
-    @property
-    def state(self) -> str:
-        """In a word or two, for ``repr``."""
-        if self._stopped.is_set():
-            return "stopped"
-        if self.mailbox.closed:
-            return "stopping"
-        return "not started" if self.task is None else "running"
-
-    async def run(self) -> None:
-        """Handle messages until stopped."""
-        if self._stopped.is_set():
-            raise ActorStopped(f"{self.name} has stopped and cannot start again; make a new one")
-        if self.task is not None:
-            raise UsageError(f"{self.name} has been started; one start() runs until stop()")
-        task = self.task = _current_task()
-        try:
-            await self._serve()
-        except asyncio.CancelledError:
-            # Our own abort ends here. A cancellation from outside must go on.
-            if not self._aborted or task.cancelling() > 1:
-                raise
-        finally:
-            if self._aborted:
-                task.uncancel()
-            self._finish()
-
-    async def post(self, delivery: Delivery) -> None:
-        """Put ``delivery`` into the mailbox."""
-        self._check_loop()
-        try:
-            await self.mailbox.put(delivery)
-        except MailboxClosed:
-            raise self._stopped_error() from None
+    def waits_for(self) -> list[Node]:
+        """Whom the message in hand waits for, and the children that a stop waits for."""
+        waits = super().waits_for()
+        return [*waits, *self.children.cells()] if self.stopping else waits
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
-        """Close the mailbox and wait until the loop has ended, unless it would wait for us."""
-        self._check_loop()
+        """Close the mailbox and wait until the actor has ended, unless it would wait for us."""
+        if self.restart == "permanent" and handler_here() is self and not self.stopping:
+            self._renewing = True  # an end of its own accord
+            return
         self.mailbox.close()
+        self._drain = self._drain and drain
         if not drain:
-            self._bury_waiting()
+            self.bury_waiting()
         if self.task is None:
             await asyncio.sleep(0)  # lets a task that was just made of start() begin
             if self.task is None:
-                self._finish()
-        if self._stopped.is_set():
+                self.close("stopped", None)
+        if self.ended is not None:
             return
-        if timeout is not None:
-            self._timers.append(asyncio.get_running_loop().call_later(timeout, self._abort))
+        self.give_up()
+        if self.phase == "starting" and not drain:
+            self._abort()
+        elif timeout is not None:
+            self.after(timeout, self._abort)
         if await cycle_through(self) is None:
             with waiting_for(self):
                 await self._stopped.wait()
 
-    def _check_loop(self) -> None:
-        if self.task is not None and self.task.get_loop() is not asyncio.get_running_loop():
-            raise UsageError(
-                f"{self.name} runs on another event loop; "
-                "use asyncio.run_coroutine_threadsafe(actor.send(message), its_loop)"
-            )
+    # --- what its supervisor does
 
-    async def _serve(self) -> None:
-        for count in itertools.count(1):
-            try:
-                delivery = await self.mailbox.get()
-            except MailboxClosed:
-                return
-            await self._handle(delivery)
+    @property
+    def suspended(self) -> bool:
+        """Whether it waits to be revived."""
+        return self._verdict is not None and not self._verdict.done()
+
+    async def suspend(self) -> None:
+        """End the instance, cancelling the message in hand, and wait for `revive`."""
+        if self.phase in ("starting", "running"):
+            self._suspending = True
+            self._interrupt()
+        await self._quiet.wait()
+
+    async def revive(self, error: BaseException | None) -> bool:
+        """Begin again with a new instance; whether that started."""
+        if self._verdict is None or self._verdict.done():
+            return False
+        self._failure = error
+        self._verdict.set_result(True)
+        self.started = asyncio.get_running_loop().create_future()
+        return await self.started is None
+
+    def give_up(self) -> None:
+        """End for good, if it waits to be revived."""
+        if self._verdict is not None and not self._verdict.done():
+            self._verdict.set_result(False)
+
+    def fail(self, error: BaseException) -> None:
+        """Fail with the error of a child."""
+        if self.phase in ("starting", "running"):
+            self._failure = error
+            self._interrupt()
+
+    # --- its life
+
+    async def run(self) -> None:
+        """Handle messages until stopped."""
+        if self.ended is not None:
+            raise ActorStopped(f"{self.path} has stopped and cannot start again; make a new one")
+        task = asyncio.current_task()
+        assert task is not None, "an actor runs in a task"
+        if self.task is not None and self.task is not task:
+            raise UsageError(f"{self.path} has been started; one start() runs until stop()")
+        self.task = task
+        self.loop = task.get_loop()
+        token = turn.set(None)
+        reason: Reason = "cancelled"
+        error: BaseException | None = None
+        try:
+            reason, error = await self._live()
+        except BaseException as fatal:
+            error = fatal
+            if self.parent is not None and not isinstance(fatal, asyncio.CancelledError):
+                reason = "failed"
+                self.parent.escalate(self, fatal)
+            self._aborted = True
+            await self._end()
+            raise
+        finally:
+            turn.reset(token)
+            self.close(reason, error)
+        if error is not None and self.parent is None:
+            raise error
+
+    async def _live(self) -> tuple[Reason, BaseException | None]:
+        self.phase = "starting"
+        error = await self._begin(self.actor.on_start)
+        self._tell_started(error)
+        if error is not None:  # whoever started it is told; nobody restarts what never ran
+            return ("stopped", None) if self.stopping else ("failed", error)
+        while True:
+            end = await self._serve()
+            await self._end()
+            while True:
+                if self.stopping or end.what == "stop":
+                    return ("failed" if end.error is not None else "stopped"), end.error
+                if not await self._revival(end):
+                    return ("stopped" if self.stopping else "failed"), end.error
+                error = await self._begin_again()
+                self._tell_started(error)
+                if error is None:
+                    break
+                # What has not started cannot be resumed.
+                end = await self._decided(error) or End("restart", error)
+
+    async def _begin(self, hook: Callable[[], Awaitable[None]]) -> BaseException | None:
+        """Start the instance; return what kept it from starting."""
+        try:
+            with self._scoped():
+                await self._as_turn(hook())
+                if not self._interrupted:
+                    return None
+        except Exception as problem:
+            logger.error("%s failed to start", self.path, exc_info=problem)
+            self.failed += 1
+            await self._stop_children()
+            return problem
+        await self._stop_children()
+        if self.stopping:
+            return self.stopped_error()
+        error, self._failure = self._failure, None
+        return error or ActorStopped(f"{self.path} was suspended while it started")
+
+    async def _begin_again(self) -> BaseException | None:
+        self.phase = "starting"
+        self.restarts += 1
+        cause, self._failure = self._failure, None
+        try:
+            if self._renew is not None:
+                self.actor = self._renew()
+        except Exception as problem:
+            logger.error("%s failed to start", self.path, exc_info=problem)
+            self.failed += 1
+            return problem
+        return await self._begin(lambda: self.actor.on_restart(cause))
+
+    async def _serve(self) -> End:
+        """Handle messages until something ends the instance."""
+        self.phase = "running"
+        while True:
+            end: End | None = None
+            with self._scoped():
+                end = await self._handle_all()
+            self._bury_in_hand()
+            if end is not None:
+                return end
             if self._aborted:
-                return  # the handler swallowed the cancellation
+                return End("stop")
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                end = await self._decided(failure) if self.parent else End("stop", failure)
+                if end is not None:
+                    return end
+                for child in self.children:  # the one that escalated cannot go on
+                    child.give_up()
+            if self._suspending:
+                return End("suspend")
+
+    async def _handle_all(self) -> End | None:
+        """Handle messages until there are no more to come, the handler fails, or it is told to."""
+        mailbox = self.mailbox
+        items = mailbox.items
+        handler = self.actor.process_message
+        scope = self._scope
+        assert scope is not None, "messages are handled in a scope"
+        count = 0
+        while not scope.fired:
+            if not items:
+                if mailbox.closed:
+                    return End("stop")
+                await mailbox.wait()
+                continue
+            entry = items.popleft()
+            if mailbox.senders:
+                mailbox.admit()
+            letter = entry if isinstance(entry, Letter) else None
+            if letter is None:
+                message = entry
+            else:
+                message = letter.message
+                letter.begin()
+            self._in_hand = entry
+            self.turn = number = self.turn + 1
+            turn.set((self, number))
+            self.busy = True
+            try:
+                value = await handler(message)
+            except BaseException as error:
+                self.busy = False
+                problem = self._raised(entry, error)
+                end = await self._decided(problem) if self.parent else None
+                if end is not None:
+                    return end
+            else:
+                self.busy = False
+                self._in_hand = _NOTHING
+                if letter is not None:
+                    letter.answer(value)
+            if self.waits:
+                self.waits = []
+            if self._renewing:
+                return End("restart")
+            count += 1
             if count % _BURST == 0:
                 await asyncio.sleep(0)
+        return None
 
-    async def _handle(self, delivery: Delivery) -> None:
-        self.in_hand = delivery
-        try:
-            with handling(delivery):
-                value = await self._handler(delivery.message)
-        except BaseException as error:
-            # What the handler awaited may have been cancelled; that is not the end of the actor.
-            survived = (
-                isinstance(error, asyncio.CancelledError) and not _current_task().cancelling()
+    def _raised(self, entry: Any, error: BaseException) -> BaseException:
+        """Tell the asker, or everybody else if there is none; raise what ends the actor."""
+        if isinstance(error, asyncio.CancelledError):
+            assert self.task is not None
+            if self.task.cancelling() or self._interrupted:
+                raise error  # the message is still in hand, for whoever looks next
+            # What the handler awaited was cancelled. An asker must not take it for its own.
+            cancelled = HandlerCancelled(
+                f"{self.path}: what its handler awaited for "
+                f"{reprlib.repr(message_of(entry))} was cancelled"
             )
-            if not survived and not isinstance(error, Exception):
-                self._bury(delivery, "cancelled", self._stopped_error())
-                raise
-            self._report(delivery, error)
-        else:
-            delivery.answer(value)
-        finally:
-            self.in_hand = None
-
-    def _report(self, delivery: Delivery, error: BaseException) -> None:
-        """Tell the asker, or everybody else if there is none."""
+            cancelled.__cause__ = error
+            error = cancelled
+        elif not isinstance(error, Exception):
+            raise error
+        self._in_hand = _NOTHING
         self.failed += 1
-        if not delivery.answer(error=error):
-            logger.error(
-                "%s failed on %s", self.name, reprlib.repr(delivery.message), exc_info=error
-            )
-            letter = DeadLetter(delivery.message, "handler raised", self.name, error)
-            self.dead_letters.add(letter)
+        if not (isinstance(entry, Letter) and entry.fail(error)):
+            message = message_of(entry)
+            logger.error("%s failed on %s", self.path, reprlib.repr(message), exc_info=error)
+            self.dead_letters.add(DeadLetter(message, "handler raised", self.path, error))
+        return error
 
-    def _dropped(self, delivery: Delivery) -> None:
-        error = MailboxFull(f"{self.name} dropped the message, as its mailbox is full")
-        self._bury(delivery, "mailbox full", error)
+    async def _decided(self, error: BaseException) -> End | None:
+        """What its supervisor decides about ``error``; None: go on."""
+        directive: Directive = "stop"
+        if self.parent is not None:
+            directive = await self.parent.decide(self, error)
+        return None if directive == "resume" else End(directive, error)
 
-    def _bury_waiting(self) -> None:
-        for delivery in self.mailbox.take_all():
-            self._bury(delivery, "actor stopped", self._stopped_error())
+    async def _end(self) -> None:
+        """End the instance: its children, the youngest first, and then itself."""
+        self.phase = "ending"
+        self._bury_in_hand()
+        await self._stop_children()
+        try:
+            with self._scoped():
+                await self._as_turn(self.actor.on_stop())
+        except Exception:
+            logger.exception("on_stop of %s failed", self.path)
+            self.failed += 1
 
-    def _bury(self, delivery: Delivery, reason: str, error: Exception) -> None:
-        self.dead_letters.add(DeadLetter(delivery.message, reason, self.name))
-        delivery.answer(error=error)
+    async def _stop_children(self) -> None:
+        if not self._aborted:
+            with self._scoped():
+                patience = None if self.stopping else self.children.supervision.shutdown
+                drain = self.stopping and self._drain
+                await self._as_turn(self.children.stop(drain, patience))
+        if len(self.children):
+            await self.children.stop(False, 0)
 
-    def _stopped_error(self) -> ActorStopped:
-        state = "has stopped" if self._stopped.is_set() else "is stopping"
-        return ActorStopped(f"{self.name} {state} and takes no messages")
+    async def _revival(self, end: End) -> bool:
+        """Wait until the supervisor has seen to it: whether to begin again."""
+        self.phase = "restarting"
+        verdict = self._verdict = asyncio.get_running_loop().create_future()
+        suspended, self._suspending, self._renewing = end.what == "suspend", False, False
+        self._quiet.set()
+        try:
+            if self.parent is None:
+                return False
+            if end.what == "escalate" and end.error is not None:
+                self.parent.escalate(self, end.error)
+            elif not suspended:
+                self.parent.restart(self, end.error)
+            return await verdict
+        finally:
+            self._quiet.clear()
+            self._verdict = None
+
+    @property
+    def _interrupted(self) -> bool:
+        """Whether it should leave what it is doing."""
+        return self._scope is not None and self._scope.fired
+
+    def _interrupt(self) -> None:
+        if self._scope is not None:
+            self._scope.fire()
 
     def _abort(self) -> None:
-        if self.task is not None and not self._aborted:
-            self._aborted = True
-            self.task.cancel()
+        self._aborted = True
+        self._drain = False
+        self.give_up()
+        self._interrupt()
 
-    def _finish(self) -> None:
-        self.mailbox.close()
-        self._bury_waiting()
-        for timer in self._timers:
-            timer.cancel()
+    @contextmanager
+    def _scoped(self) -> Iterator[None]:
+        """A block that `_interrupt` ends."""
+        scope, before = Scope(), self._scope
+        with scope:
+            self._scope = scope
+            try:
+                yield
+            finally:
+                self._scope = before
+
+    async def _as_turn(self, hook: Awaitable[None]) -> None:
+        """Await ``hook`` as a turn of the actor, so that a cycle of asks through it is seen."""
+        self.turn += 1
+        self.hooks += 1
+        turn.set((self, self.turn))
+        self.busy = True
+        try:
+            await hook
+        finally:
+            self.busy = False
+            self.waits = []
+
+    def _bury_in_hand(self) -> None:
+        """What a cancelled handler had in hand is a dead letter."""
+        self.busy = False
+        entry, self._in_hand = self._in_hand, _NOTHING
+        if entry is not _NOTHING:
+            self.bury(
+                entry, "cancelled", self.stopped_error() if self.stopping else _cancelled(self)
+            )
+
+    def _tell_started(self, error: BaseException | None) -> None:
+        if self.started is not None and not self.started.done():
+            self.started.set_result(error)
+
+    def close(self, reason: Reason, error: BaseException | None) -> None:
+        """The actor has ended."""
+        super().close(reason, error)
+        self._tell_started(self.stopped_error())
+        self._quiet.set()
         self._stopped.set()
+        if self.parent is not None:
+            self.parent.ended(self, reason)
 
 
-def _current_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None, "an actor runs in a task"
-    return task
+def _cancelled(cell: Cell) -> ActorStopped:
+    return ActorStopped(f"{cell.path} was restarted by its supervisor, and the message cancelled")

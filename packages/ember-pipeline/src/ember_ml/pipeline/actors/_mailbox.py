@@ -64,25 +64,28 @@ class Mailbox(Generic[T]):
         self.capacity = capacity
         self.overflow: Overflow = overflow
         self.on_drop = on_drop
-        self._items: deque[T] = deque()
-        self._reader: asyncio.Future[None] | None = None
-        self._senders: deque[asyncio.Future[None]] = deque()
+        # An actor's loop and its references read these four directly, which is what makes them fast.
+        self.items: deque[T] = deque()
+        self.limit = capacity  # below it `put` appends at once; 0 when it must look closer
+        self.reader: asyncio.Future[None] | None = None
+        self.senders: deque[asyncio.Future[None]] = deque()
+        self._pushed: dict[int, T] = {}  # by id, which nothing else has while it is kept here
         self._promised = False  # room is kept for a sender that was woken and has not run yet
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def __repr__(self) -> str:
         return (
             f"Mailbox({self.name!r}, {len(self)} of {self.capacity}, {self.overflow}, "
-            f"{len(self._senders)} senders wait)"
+            f"{len(self.senders)} senders wait)"
         )
 
     @property
     def full(self) -> bool:
         """Whether a sender has to wait for room, or for one that was there before."""
-        return self._promised or len(self._items) >= self.capacity
+        return self._promised or len(self.items) >= self.capacity
 
     @property
     def closed(self) -> bool:
@@ -103,7 +106,7 @@ class Mailbox(Generic[T]):
             MailboxClosed: If the mailbox is closed, or is closed while this waits for room.
             MailboxFull: If the mailbox is full and its policy is ``"fail"``.
         """
-        if not self._closed and self.full:
+        if len(self.items) >= self.limit and not self._closed:
             if self.overflow == "block":
                 await self._room()
             elif self.overflow == "fail":
@@ -111,16 +114,33 @@ class Mailbox(Generic[T]):
                     f"{self.name} is full: {self.capacity} messages wait; "
                     "give it a larger capacity or another overflow policy than 'fail'"
                 )
-            elif self.overflow == "drop_old":
-                self._drop(self._items.popleft())
+            elif self.overflow == "drop_old" and (oldest := self._oldest()) is not None:
+                item_dropped = self.items[oldest]
+                del self.items[oldest]
+                self._drop(item_dropped)
             else:
                 self._drop(item)
                 return
         if self._closed:
             raise MailboxClosed(f"{self.name} is closed and takes no more messages")
-        self._items.append(item)
-        self._wake_reader()
-        self._wake_sender()
+        self.items.append(item)
+        if self.reader is not None:
+            self.wake_reader()
+        if self.senders:
+            self.admit()
+
+    def push(self, item: T) -> None:
+        """Queue ``item`` whatever the capacity: for what must not be refused, dropped or wait.
+
+        Raises:
+            MailboxClosed: If the mailbox is closed.
+        """
+        if self._closed:
+            raise MailboxClosed(f"{self.name} is closed and takes no more messages")
+        if self.overflow == "drop_old":
+            self._pushed[id(item)] = item
+        self.items.append(item)
+        self.wake_reader()
 
     async def get(self) -> T:
         """Take the item that has waited longest, or wait for one.
@@ -131,43 +151,77 @@ class Mailbox(Generic[T]):
             MailboxClosed: If the mailbox is closed and empty.
             UsageError: If another reader waits already.
         """
-        if self._reader is not None:
+        if self.reader is not None:
             raise UsageError(
                 f"{self.name} has a reader that waits for a message; a mailbox serves one reader"
             )
-        while not self._items:
+        while not self.items:
             if self._closed:
                 raise MailboxClosed(f"{self.name} is closed and empty")
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
-        item = self._items.popleft()
-        self._wake_sender()
+            await self.wait()
+        item = self.items.popleft()
+        if self.senders:
+            self.admit()
         return item
+
+    async def wait(self) -> None:
+        """Return when the mailbox has changed: it may have an item, or be closed."""
+        self.reader = asyncio.get_running_loop().create_future()
+        try:
+            await self.reader
+        finally:
+            self.reader = None
 
     def take_all(self) -> list[T]:
         """Take all items at once, the one that has waited longest first."""
-        items = list(self._items)
-        self._items.clear()
-        self._wake_sender()
+        items = list(self.items)
+        self.items.clear()
+        self.admit()
         return items
+
+    def resize(self, capacity: int) -> None:
+        """Change how many items may wait. Those that wait already stay, even if they are more."""
+        self.capacity = capacity
+        self._set_limit()
+        self.admit()
 
     def close(self) -> None:
         """Refuse new items, those of waiting senders included. What is queued can still be read."""
         self._closed = True
-        while self._senders:
-            turn = self._senders.popleft()
+        self._set_limit()
+        while self.senders:
+            turn = self.senders.popleft()
             if not turn.done():
                 turn.set_exception(
                     MailboxClosed(f"{self.name} was closed while a sender waited for room")
                 )
-        self._wake_reader()
+        self.wake_reader()
 
-    def _wake_reader(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+    def wake_reader(self) -> None:
+        """Let the reader look, if it waits."""
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
+
+    def admit(self) -> None:
+        """Wake the first sender if there is room. It wakes the next, so that none overtakes."""
+        while self.senders and not self._promised and len(self.items) < self.capacity:
+            turn = self.senders.popleft()
+            if not turn.done():
+                self._promise(True)
+                turn.set_result(None)
+
+    def _set_limit(self) -> None:
+        self.limit = 0 if self._promised or self._closed else self.capacity
+
+    def _promise(self, promised: bool) -> None:
+        self._promised = promised
+        self._set_limit()
+
+    def _oldest(self) -> int | None:
+        """Where the oldest item is that may be dropped: not one that was pushed."""
+        if self._pushed:  # taking an item does not look here, to stay fast
+            self._pushed = {id(item): item for item in self.items if id(item) in self._pushed}
+        return next((i for i, item in enumerate(self.items) if id(item) not in self._pushed), None)
 
     def _drop(self, item: T) -> None:
         if self.on_drop is not None:
@@ -176,23 +230,15 @@ class Mailbox(Generic[T]):
     async def _room(self) -> None:
         """Wait for room, behind the senders that were there before."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._senders.append(turn)
+        self.senders.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                if turn in self._senders:
-                    self._senders.remove(turn)
+                if turn in self.senders:
+                    self.senders.remove(turn)
             elif turn.exception() is None:  # cancelled after its turn had come: pass it on
-                self._promised = False
-                self._wake_sender()
+                self._promise(False)
+                self.admit()
             raise
-        self._promised = False
-
-    def _wake_sender(self) -> None:
-        """Wake the first sender if there is room. It wakes the next, so that none overtakes."""
-        while self._senders and not self._promised and len(self._items) < self.capacity:
-            turn = self._senders.popleft()
-            if not turn.done():
-                self._promised = True
-                turn.set_result(None)
+        self._promise(False)

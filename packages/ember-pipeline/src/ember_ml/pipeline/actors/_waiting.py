@@ -5,55 +5,71 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ._delivery import current_delivery
-
-if TYPE_CHECKING:
-    from ._cell import Cell
+from ._turn import handler_here
 
 
-async def cycle_through(cell: Cell) -> str | None:
-    """The cycle that would close if the running handler waited for ``cell``, as text, or None.
+class Node(Protocol):
+    """What somebody may wait for: an actor here, or the stand-in of one elsewhere."""
+
+    @property
+    def path(self) -> str: ...
+    def waits_for(self) -> list[Node]:
+        """Whom the message in hand waits for."""
+        ...
+
+
+async def cycle_through(node: Node) -> str | None:
+    """The cycle that would close if the running handler waited for ``node``, as text, or None.
 
     Asks made by tasks that a handler made count as the handler's: it usually awaits them.
     """
-    cycle = _cycle(cell)
+    cycle = _cycle(node)
     if cycle is not None:
         # Somebody in it may have been answered in this very turn of the loop and not know it yet.
         await asyncio.sleep(0)
-        cycle = _cycle(cell)
+        cycle = _cycle(node)
     return cycle
 
 
 @contextmanager
-def waiting_for(cell: Cell) -> Iterator[None]:
-    """Record that the running handler, if there is one, waits for ``cell``."""
-    delivery = current_delivery()
-    if delivery is None:
+def waiting_for(node: Node) -> Iterator[None]:
+    """Record that the running handler, if there is one, waits for ``node``."""
+    cell = handler_here()
+    if cell is None:
         yield
         return
-    delivery.waits_for.append(cell)
+    waits = cell.waits  # a list for each turn: what outlives its turn changes an old one
+    waits.append(node)
     try:
         yield
     finally:
-        delivery.waits_for.remove(cell)
+        waits.remove(node)
 
 
-def _cycle(cell: Cell) -> str | None:
-    delivery = current_delivery()
-    if delivery is None:
+def _cycle(node: Node) -> str | None:
+    start = handler_here()
+    if start is None:
         return None
-    path = _path(cell, delivery.recipient)
-    return None if path is None else " -> ".join(step.name for step in [delivery.recipient, *path])
+    path = path_between(node, start)
+    return None if path is None else " -> ".join(step.path for step in [start, *path])
 
 
-def _path(start: Cell, goal: Cell) -> list[Cell] | None:
-    if start is goal:
-        return [goal]
-    in_hand = start.in_hand
-    for cell in in_hand.waits_for if in_hand is not None else ():
-        rest = _path(cell, goal)
-        if rest is not None:
-            return [start, *rest]
-    return None
+def path_between(start: Node, goal: Node) -> list[Node] | None:
+    """The actors from ``start`` to ``goal``, each of which waits for the next, or None."""
+    seen: set[int] = set()
+
+    def search(node: Node) -> list[Node] | None:
+        if node is goal:
+            return [node]
+        if id(node) in seen:
+            return None
+        seen.add(id(node))
+        for following in node.waits_for():
+            rest = search(following)
+            if rest is not None:
+                return [node, *rest]
+        return None
+
+    return search(start)
