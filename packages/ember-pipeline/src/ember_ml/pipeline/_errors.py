@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ember_ml.backend import errors
 from ember_ml.backend.errors import EmberError
 
 from ._describe import describe, describe_error
@@ -81,6 +82,10 @@ class WorkerDied(PipelineError):
 
 class RemoteError(PipelineError):
     """Stands for an exception of another process that cannot be sent here: its type and its text."""
+
+
+class CheckpointError(PipelineError, errors.CheckpointError):
+    """The checkpoint of a run cannot be used: it is another pipeline's, damaged, or not writable."""
 
 
 class MailboxFull(PipelineError):
