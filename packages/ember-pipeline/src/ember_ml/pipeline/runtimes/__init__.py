@@ -1,1 +1,5 @@
 """Where actors and stages live: in this process, or on a cluster."""
+
+from ._ray import RayRuntime
+
+__all__ = ["RayRuntime"]

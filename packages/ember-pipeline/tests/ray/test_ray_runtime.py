@@ -1,0 +1,77 @@
+"""The runtime as an object: what it needs, what it starts and what it ends."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ember_ml.backend.errors import InvalidValueError
+from ember_ml.pipeline._errors import WorkerDied
+from ember_ml.pipeline.runtimes import RayRuntime
+from ember_ml.pipeline.runtimes._ray_module import RayNotInstalled, import_ray
+
+OWN_CLUSTER = """
+import asyncio, os
+from ember_ml.pipeline.runtimes import RayRuntime
+
+async def main():
+    runtime = RayRuntime(init={"num_cpus": 1, "log_to_driver": False, "logging_level": "ERROR"})
+    assert repr(runtime) == "RayRuntime(local, not connected)"
+    async with runtime:
+        import ray
+        assert repr(runtime) == "RayRuntime(local, connected)"
+        print(ray.nodes()[0]["NodeManagerAddress"])
+        worker = await runtime.worker(lambda x: -x, name="negate")
+        print((await worker.call([5]))[0].value)
+    assert not ray.is_initialized()
+    await runtime.close()  # once more does no harm
+
+asyncio.run(main())
+"""
+
+
+def test_a_runtime_that_starts_ray_keeps_to_loopback_and_ends_it():
+    names = ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_ADDRESS")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_CLUSTER],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["127.0.0.1", "-5"]
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch):
+    import_ray.cache_clear()
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RayNotInstalled, match=r'pip install "ember-pipeline\[ray\]"') as caught:
+        import_ray()
+    assert isinstance(caught.value, ImportError)
+
+
+def test_importing_the_runtimes_does_not_import_ray():
+    code = (
+        "import sys, ember_ml.pipeline.runtimes as r; r.RayRuntime(); "
+        "print(sorted({'ray', 'numpy', 'multiprocessing', 'tenacity'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_number_of_hosts_is_checked():
+    with pytest.raises(InvalidValueError, match="hosts must be at least 1, got 0"):
+        RayRuntime(hosts=0)
+
+
+async def test_closing_ends_the_processes(ray):
+    runtime = RayRuntime()
+    await runtime.close()
+    await runtime.start()
+    worker = await runtime.worker(str, name="str")
+    await runtime.close()
+    with pytest.raises(WorkerDied):
+        await worker.call([1])
