@@ -203,10 +203,8 @@ class Cell(Inbox):
             end = await self._serve()
             await self._end()
             while True:
-                if self.stopping or end.what == "stop":
+                if self.stopping or end.what == "stop" or not await self._revival(end):
                     return ("failed" if end.error is not None else "stopped"), end.error
-                if not await self._revival(end):
-                    return ("stopped" if self.stopping else "failed"), end.error
                 error = await self._begin_again()
                 self._tell_started(error)
                 if error is None:
