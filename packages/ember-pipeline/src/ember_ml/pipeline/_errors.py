@@ -88,6 +88,22 @@ class CheckpointError(PipelineError, errors.CheckpointError):
     """The checkpoint of a run cannot be used: it is another pipeline's, damaged, or not writable."""
 
 
+class StageTimeout(PipelineError, TimeoutError):
+    """A call of a stage took longer than the stage's ``timeout``."""
+
+
+class FailureBudgetExceeded(PipelineError):
+    """A stage failed on more items than its ``failure_budget``."""
+
+
+class DeadlineExceeded(PipelineError, TimeoutError):
+    """A run had not come to its end when its ``deadline`` was over."""
+
+
+class ItemFiltered(PipelineError):
+    """A filter left out the one item of a ``run``. As a stage of another pipeline it filters too."""
+
+
 class MailboxFull(PipelineError):
     """A message met a full mailbox and was neither queued nor made to wait."""
 
