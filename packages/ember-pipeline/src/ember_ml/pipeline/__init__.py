@@ -13,6 +13,7 @@ from ._errors import (
     HandlerCancelled,
     MailboxClosed,
     MailboxFull,
+    MissingExtraError,
     PipelineError,
     StageError,
     SystemFailed,
@@ -37,8 +38,10 @@ from .actors import (
     Timer,
 )
 from .async_ import AsyncPipeline
+from .wiring._graph import INPUT
 
 __all__ = [
+    "INPUT",
     "Actor",
     "ActorInfo",
     "ActorRef",
@@ -55,6 +58,7 @@ __all__ = [
     "Mailbox",
     "MailboxClosed",
     "MailboxFull",
+    "MissingExtraError",
     "Pipeline",
     "PipelineError",
     "Stage",

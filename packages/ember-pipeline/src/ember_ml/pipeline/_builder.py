@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self, overload
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
@@ -144,6 +146,38 @@ class PipelineBuilder(ABC):
     def __ror__(self, stage: StageLike, /) -> Self:
         """A new pipeline that begins with ``stage``."""
         return self._with([]).add_stage(stage).add_stage(self)
+
+    def draw(self, path: str | PathLike[str] | None = None, /) -> str:
+        """The pipeline as text that Mermaid draws, and as an image if a file is named.
+
+        Args:
+            path: Where to write the image, to a name in ``.png``, ``.svg`` or ``.pdf``. It needs
+                ``pip install "ember-pipeline[draw]"``; the text needs nothing.
+
+        Raises:
+            InvalidValueError: If ``path`` has another ending.
+            MissingExtraError: If networkx or matplotlib is not installed.
+
+        Example:
+            >>> from ember_ml.pipeline import Pipeline
+            >>> print(Pipeline("words").add_stage(str.split).add_stage(len).draw())
+            flowchart LR
+                input([input])
+                s0["split"]
+                s1["len"]
+                output([output])
+                input --> s0
+                s0 --> s1
+                s1 --> output
+        """
+        from .wiring._chart import chart_of
+        from .wiring._image import write_image
+        from .wiring._mermaid import mermaid
+
+        chart = chart_of(self._stages)
+        if path is not None:
+            write_image(chart, f"{type(self).__name__} {self.name!r}", Path(path))
+        return mermaid(chart)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}: {self._shown()})"

@@ -12,6 +12,7 @@ from ember_ml.backend.errors import ArgumentError
 from ._builder import PipelineBuilder
 from ._stage import StageLike, callable_of, is_async
 from .tasks._options import StageOptions
+from .wiring._fit import fit
 from .wiring._fuse import Fused
 
 _ASYNCHRONOUS = {field.name for field in dataclasses.fields(StageOptions)}
@@ -130,6 +131,40 @@ class Pipeline(PipelineBuilder):
                 "run() takes one item, and AsyncPipeline.stream() an asynchronous iterable"
             ) from error
         return self._fused.each(iterator)
+
+    def fit(self, raw: Any, /, y: Any = None) -> Self:
+        """Fit each stage that has a ``fit`` to what reaches it, and return the pipeline.
+
+        A stage whose result others need is fitted by its ``fit_transform`` where it has one. The
+        stages at the ends are fitted and not run. A function has nothing to fit.
+
+        Args:
+            raw: What the pipeline is given: the samples to fit to.
+            y: The targets, passed on to every ``fit`` that has a parameter of this name.
+
+        Raises:
+            StageError: If a stage raises.
+
+        Example:
+            >>> class Center:
+            ...     def fit(self, x):
+            ...         self.mean = sum(x) / len(x)
+            ...     def transform(self, x):
+            ...         return [value - self.mean for value in x]
+            >>> center = Pipeline("center").add_stage(sorted).add_stage(Center()).fit([4.0, 1.0, 1.0])
+            >>> center.run([5.0, 3.0])
+            [1.0, 3.0]
+        """
+        fit(self._stages, raw, y, transform=False)
+        return self
+
+    def fit_transform(self, raw: Any, /, y: Any = None) -> Any:
+        """`fit`, and return what comes out for ``raw``: `run` of the fitted stages.
+
+        Raises:
+            StageError: If a stage raises.
+        """
+        return fit(self._stages, raw, y, transform=True)
 
     def __call__(self, raw: Any, /) -> Any:
         """The same as `run`, which makes a pipeline a stage of another."""

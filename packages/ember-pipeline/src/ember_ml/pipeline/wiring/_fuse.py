@@ -69,13 +69,13 @@ class Fused:
         """As `one`, but note what each stage gives, to tell it when it fails on a later item."""
 
         def apply(stage: Stage, taken: list[Any]) -> Any:
-            given = _given(taken)
+            given = given_of(taken)
             try:
                 result = stage.call(*taken)
             except Exception as error:
                 self._raise(stage, given, error, index)
             if type(result) is CoroutineType:
-                self._raise(stage, given, _closed(result), index)
+                self._raise(stage, given, unawaited(result), index)
             self._gives[stage.name] = f"{describe(result)} for {describe(given)}"
             return result
 
@@ -88,22 +88,24 @@ class Fused:
         assert error.__traceback__ is not None
         position = self._positions.get(error.__traceback__.tb_lineno)
         if position is not None:
-            given = _given([variables[f"v{number}"] for number in self._takes[position]])
+            given = given_of([variables[f"v{number}"] for number in self._takes[position]])
             index = None if ticks is None else _MANY - length_hint(ticks)
             self._raise(self._stages[position], given, error, index)
 
     def _unawaited(self, position: int, taken: Sequence[Any], result: Any) -> NoReturn:
-        self._raise(self._stages[position], _given(taken), _closed(result), None)
+        self._raise(self._stages[position], given_of(taken), unawaited(result), None)
 
     def _raise(self, stage: Stage, given: Any, error: Exception, index: int | None) -> NoReturn:
         raise stage.failure(given, error, index, self._gives.get(stage.name))
 
 
-def _given(taken: Sequence[Any]) -> Any:
+def given_of(taken: Sequence[Any]) -> Any:
+    """What a stage was given, as errors tell it."""
     return taken[0] if len(taken) == 1 else tuple(taken)
 
 
-def _closed(coroutine: Any) -> ArgumentError:
+def unawaited(coroutine: Any) -> ArgumentError:
+    """The error for a coroutine that a stage returned by surprise."""
     coroutine.close()
     return ArgumentError(
         "the stage returned a coroutine, which a Pipeline does not await; use AsyncPipeline"
@@ -137,11 +139,10 @@ def make(calls, ends, first, failed, unawaited):
         return {result}
 
     def fill(items, results):
-        append = results.append
         try:
             for v0 in items:
                 {plain}
-                append({result})
+                results.append({result})
         except Exception as error:
             failed(error, locals())
             raise
