@@ -128,8 +128,8 @@ async def test_cancelling_a_run_cancels_the_stage():
 
 
 def test_where_is_checked():
-    with pytest.raises(InvalidValueError, match="thread, inline, got 'process'"):
-        AsyncPipeline("p").add_stage(double, where="process")
+    with pytest.raises(InvalidValueError, match="inline, thread, process, got 'gpu'"):
+        AsyncPipeline("p").add_stage(double, where="gpu")
 
 
 @pytest.mark.parametrize("stage", [increment, Times(2), AsyncPipeline("inner")])

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Sequence, Sized
+from typing import TYPE_CHECKING, Any, Self
 
-from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from .._builder import PipelineBuilder
-from .._stage import Stage, StageLike, callable_of, is_async
-from ..tasks._options import StageOptions
-from ._stream import flow, iterated
+from .._stage import StageLike, callable_of, is_async, name_of
+from ..actors._dead_letters import DeadLetters
+from ..tasks._options import OnError, Where, stage_options
+from ._events import Emitter, OnEvent
+from ._once import once
+from ._report import Report
+from ._run import Plan, Run
+from ._source import Feed, Source
+from ._stream import Stream
+
+if TYPE_CHECKING:
+    from tenacity import BaseRetrying
+
+    from ..tasks._rate import RateLimit
+    from ..tasks._retry import Retry
+    from ._places import WorkerRuntime
+
+_BUFFER = 64
 
 
 class AsyncPipeline(PipelineBuilder):
@@ -43,79 +55,214 @@ class AsyncPipeline(PipelineBuilder):
         *,
         name: str | None = None,
         after: str | Sequence[str] | None = None,
-        where: Literal["thread", "inline"] | None = None,
+        where: Where | None = None,
+        concurrency: int = 1,
+        ordered: bool = True,
+        batch_size: int | None = None,
+        batch_timeout: float | None = None,
+        retry: int | Retry | BaseRetrying | None = None,
+        timeout: float | None = None,
+        rate_limit: float | RateLimit | None = None,
+        on_error: OnError = "raise",
+        failure_budget: int | float | None = None,
     ) -> Self:
         """Append a stage and return the pipeline, so that calls can be chained.
 
         Args:
-            stage: A coroutine function, a callable of one argument, or an object with a
-                ``transform`` method.
+            stage: A coroutine function, a callable, or an object with a ``transform`` method.
             name: What errors and ``repr`` call the stage. By default the name of the function, the
                 class or the nested pipeline, with a number where that is taken.
-            where: ``"thread"`` (the default for a plain callable) or ``"inline"``, on the event
-                loop, which saves the change of thread for a callable that returns at once.
-                Coroutine functions are always inline.
+            after: The stage or stages whose results it takes, in the order of its arguments;
+                ``"input"`` is what the pipeline is given. By default the stage added last.
+            where: ``"thread"`` (the default for a plain callable); ``"inline"``, on the event loop,
+                which saves the change of thread for a callable that returns at once; or
+                ``"process"``, for what keeps a processor busy and pickles. Coroutine functions are
+                always inline.
+            concurrency: How many calls may run at the same time.
+            ordered: Whether results leave in the order of the source. If not, they leave as they
+                come, and a slow item holds back nobody.
+            batch_size: The stage takes a list of so many items, and returns a sequence of as many
+                results. The last batch may be shorter.
+            batch_timeout: Seconds after which a batch goes though it is not full, counted from its
+                first item. None: it waits until it is full or the source ends.
+            retry: How often a call is tried in all, or a `Retry`, or an object of tenacity's. A
+                batch is tried again as a whole; if it fails for good and ``on_error`` is not
+                ``"raise"``, its items are tried alone, so that only those are lost that fail.
+            timeout: Seconds that one call may take; then it fails with `StageTimeout`. A coroutine
+                is cancelled and a process ended. A thread cannot be: the item fails at once, and
+                the thread takes the next one when the call has returned.
+            rate_limit: Calls in a second, or a `RateLimit`.
+            on_error: What becomes of an item whose last attempt raised: ``"raise"`` ends the run
+                with a `StageError`, ``"skip"`` leaves the item out and counts it as filtered,
+                ``"dead_letter"`` puts it into the dead letters.
+            failure_budget: How many items may be skipped or dead-lettered (an int), or what
+                fraction of those seen once there are 20 (a float), before the run ends with
+                `FailureBudgetExceeded`.
 
         Raises:
-            ArgumentError: If ``stage`` is not a stage.
-            InvalidValueError: If ``name`` is taken, ``where`` is unknown or asks for a thread for a
-                coroutine function, or the pipeline would contain itself.
+            ArgumentError: If ``stage`` is not a stage, or an option is of the wrong type.
+            InvalidValueError: If ``name`` is taken, an option makes no sense, alone or beside the
+                others, or the pipeline would contain itself.
 
         Example:
             >>> AsyncPipeline("lengths").add_stage(str.split).add_stage(len, where="inline")
             AsyncPipeline('lengths': split -> len)
         """
-        if where is not None and where not in ("thread", "inline"):
-            raise InvalidValueError(
-                f"{self!r}: where must be one of {', '.join(('thread', 'inline'))}, got {where!r}"
-            )
-        coroutine = is_async(callable_of(stage, repr(self)))
-        if coroutine and where == "thread":
-            raise InvalidValueError(
-                f"{self!r}: {stage!r} is asynchronous and runs on the event loop; "
-                "leave out where='thread'"
-            )
-        where = "inline" if coroutine else where or "thread"
-        self._append(stage, name, after, StageOptions(where=where))
+        call = callable_of(stage, repr(self))
+        options = stage_options(
+            f"{self!r}, stage {name or name_of(stage)!r}",
+            call,
+            coroutine=is_async(call),
+            where=where,
+            concurrency=concurrency,
+            ordered=ordered,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            retry=retry,
+            timeout=timeout,
+            rate_limit=rate_limit,
+            on_error=on_error,
+            failure_budget=failure_budget,
+        )
+        self._append(stage, name, after, options)
         return self
 
-    async def run(self, raw: Any, /) -> Any:
-        """Return ``raw`` after every stage, in order.
+    def add_filter(
+        self,
+        predicate: Callable[[Any], Any],
+        /,
+        *,
+        name: str | None = None,
+        after: str | None = None,
+        where: Where | None = None,
+        concurrency: int = 1,
+        ordered: bool = True,
+        batch_size: int | None = None,
+        batch_timeout: float | None = None,
+        retry: int | Retry | BaseRetrying | None = None,
+        timeout: float | None = None,
+        rate_limit: float | RateLimit | None = None,
+        on_error: OnError = "raise",
+        failure_budget: int | float | None = None,
+    ) -> Self:
+        """Append a filter: items for which ``predicate`` is true go on unchanged, others no further.
+
+        Args:
+            predicate: A function or coroutine function; with ``batch_size`` it takes a list of
+                items and returns as many truth values.
+            name: As for `add_stage`, as all that follow.
+            after: The one stage whose results it filters.
+            where: Where it runs.
+            concurrency: How many calls may run at the same time.
+            ordered: Whether items leave in the order of the source.
+            batch_size: How many items one call takes.
+            batch_timeout: Seconds that a batch waits to be full.
+            retry: How often a call is tried in all.
+            timeout: Seconds that one call may take.
+            rate_limit: Calls in a second.
+            on_error: What becomes of an item on which it raises.
+            failure_budget: On how many items it may raise.
+
+        Raises:
+            ArgumentError: If ``predicate`` is not callable, or an option is of the wrong type.
+            InvalidValueError: As for `add_stage`, or if ``after`` names several stages.
+
+        Example:
+            >>> import asyncio
+            >>> odd = AsyncPipeline("odd").add_filter(lambda x: x % 2, name="odd", where="inline")
+            >>> async def main():
+            ...     stream = odd.stream(range(5))
+            ...     return [x async for x in stream], stream.report.filtered
+            >>> asyncio.run(main())
+            ([1, 3], 3)
+        """
+        if after is not None and not isinstance(after, str):
+            raise InvalidValueError(
+                f"{self!r}: a filter takes the results of one stage, got after={after!r}"
+            )
+        call = callable_of(predicate, repr(self))
+        options = stage_options(
+            f"{self!r}, filter {name or name_of(predicate)!r}",
+            call,
+            coroutine=is_async(call),
+            where=where,
+            concurrency=concurrency,
+            ordered=ordered,
+            batch_size=batch_size,
+            batch_timeout=batch_timeout,
+            retry=retry,
+            timeout=timeout,
+            rate_limit=rate_limit,
+            on_error=on_error,
+            failure_budget=failure_budget,
+        )
+        self._append(predicate, name, after, options, filters=True)
+        return self
+
+    async def run(self, raw: Any, /, *, runtime: WorkerRuntime | None = None) -> Any:
+        """Return ``raw`` after every stage; branches that do not need each other run concurrently.
+
+        Stages that take batches get a batch of one. Retries, timeouts and rate limits hold here
+        too; ``on_error`` does not, as there is no other item to go on with.
 
         When it is cancelled, a function that a worker thread has in hand still runs to its end (a
         thread cannot be interrupted) and its result is discarded.
 
+        Args:
+            raw: The item.
+            runtime: What supplies workers for the stages that are not asynchronous or inline. None:
+                threads and processes of this machine.
+
         Raises:
             StageError: If a stage raises; it names the stage and is chained to the stage's own
                 exception.
+            ItemFiltered: If a filter leaves out the item.
         """
-        item = raw
-        for stage in self.stages:
-            item = await apply(stage, item)
-        return item
+        return await once(self.stages, raw, runtime)
 
     def stream(
-        self, source: Iterable[Any] | AsyncIterable[Any], /, *, buffer: int = 8
-    ) -> AsyncGenerator[Any, None]:
+        self,
+        source: Source,
+        /,
+        *,
+        buffer: int = _BUFFER,
+        deadline: float | None = None,
+        on_event: OnEvent | None = None,
+        dead_letters: DeadLetters | None = None,
+        runtime: WorkerRuntime | None = None,
+    ) -> Stream:
         """Yield each item of ``source`` after every stage, in the source's order.
 
-        The stages overlap: while one works on an item, the one before already works on the next.
-        Each works on one item at a time, and at most ``buffer`` items wait between two of them;
-        then the earlier one waits, so that a slow consumer slows the source down.
+        The stages overlap: while one works on an item, the one before already works on the next. At
+        most ``buffer`` items wait between two of them; then the earlier one waits, so that a slow
+        consumer slows the source down. Plain callables that follow one another, in the same place
+        and without options, share a call: give one an option, such as ``concurrency=2``, if they
+        block and should overlap.
 
         A source that is not held in memory (a file, a generator) is read in a worker thread. When
         the consumer stops early, or a stage or the source fails, the stages are cancelled and
-        awaited, and an asynchronous source is closed. The items before the one that failed are
-        yielded first.
+        awaited, and a generator is closed. The items before the one that failed are yielded first,
+        and the one that ended the run counts as cancelled.
 
         Args:
             source: An iterable or asynchronous iterable.
             buffer: How many items may wait in front of each stage and of the consumer.
+            deadline: Seconds after which the run is ended, from its start.
+            on_event: Called with each `Event` of the run.
+            dead_letters: Where items go on which a stage has failed for good. By default those of
+                the stream.
+            runtime: What supplies workers for the stages that are not asynchronous or inline. None:
+                threads and processes of this machine.
+
+        Returns:
+            A `Stream`: iterate over it, and look into its ``report``. Nothing begins before that.
 
         Raises:
             ArgumentError: If ``source`` is not iterable.
-            InvalidValueError: If ``buffer`` is less than 1.
+            InvalidValueError: If ``buffer`` is less than 1 or ``deadline`` not positive.
             StageError: If a stage raises. What ``source`` itself raises is raised unchanged.
+            FailureBudgetExceeded: If a stage fails more often than it may.
+            DeadlineExceeded: If the deadline passes.
 
         Example:
             >>> async def main():
@@ -124,29 +271,64 @@ class AsyncPipeline(PipelineBuilder):
             >>> asyncio.run(main())
             [0, 1, 4, 9]
         """
+        if not isinstance(buffer, int) or isinstance(buffer, bool):
+            raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
         if buffer < 1:
             raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
-        steps = [functools.partial(apply, stage) for stage in self.stages]
-        return flow(iterated(source, repr(self)), steps, buffer)
+        if deadline is not None and not deadline > 0:
+            raise InvalidValueError(
+                f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
+            )
+        letters = dead_letters if dead_letters is not None else DeadLetters()
+        total = len(source) if isinstance(source, Sized) else None
+        plan = Plan(
+            stages=self.stages,
+            pipeline=self.name,
+            buffer=buffer,
+            deadline=deadline,
+            report=Report(self.name, [stage.name for stage in self.stages], total=total),
+            letters=letters,
+            emitter=None if on_event is None else Emitter(self.name, on_event),
+            runtime=runtime,
+            checkpoint=None,
+        )
+        feed = Feed(source, repr(self), keep=plan.keeps_items)
+        return Stream(Run(plan, feed).results(), plan.report, letters)
+
+    async def drain(
+        self,
+        source: Source,
+        /,
+        *,
+        buffer: int = _BUFFER,
+        deadline: float | None = None,
+        on_event: OnEvent | None = None,
+        dead_letters: DeadLetters | None = None,
+        runtime: WorkerRuntime | None = None,
+    ) -> Report:
+        """Lead all of ``source`` through the stages, drop the results and return the report.
+
+        Takes and raises what `stream` does.
+
+        Example:
+            >>> lines = AsyncPipeline("lines").add_stage(str.strip).add_filter(bool, name="filled")
+            >>> report = asyncio.run(lines.drain([" a", "", "b "]))
+            >>> report.inputs, report.outputs, report.filtered, report.balanced
+            (3, 2, 1, True)
+        """
+        stream = self.stream(
+            source,
+            buffer=buffer,
+            deadline=deadline,
+            on_event=on_event,
+            dead_letters=dead_letters,
+            runtime=runtime,
+        )
+        async with stream:
+            async for _ in stream:
+                pass
+        return stream.report
 
     async def __call__(self, raw: Any, /) -> Any:
         """The same as `run`, which makes a pipeline a stage of another."""
         return await self.run(raw)
-
-
-async def apply(stage: Stage, item: Any) -> Any:
-    """Apply ``stage`` to ``item`` where it belongs, and await the result if it can be awaited."""
-    # Stage.apply wraps what is raised on the thread's side: a StopIteration could not cross a
-    # future.
-    result = (
-        await asyncio.to_thread(stage.apply, item)
-        if stage.options.where == "thread"
-        else stage.apply(item)
-    )
-    if not inspect.isawaitable(result):
-        return result
-    try:
-        return await result
-    except Exception as error:
-        failure = stage.failure(item, error)
-        raise failure from failure.cause

@@ -1,0 +1,266 @@
+"""A stage in a run: what it takes, what becomes of it, and who counts it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from itertools import dropwhile
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._errors import FailureBudgetExceeded, ItemFiltered
+from .._stage import Stage
+from ..wiring._graph import INPUT, ends_of, is_chain, spent_after
+from ._channel import FATAL, GONE, INDEX, PASSED, STATE, UNDERWAY, VALUE, Cell, Channel, turn, wake
+from ._places import told
+
+if TYPE_CHECKING:
+    from ._run import Run
+
+# A fraction of fewer items than these says nothing.
+_LEAST_SEEN = 20
+
+
+class Unit(Protocol):
+    """One unit of a stage's concurrency."""
+
+    task: asyncio.Task[None]
+    cells: Sequence[Cell]
+
+
+class Node:
+    """One stage between two channels. Of several that share a call, the node is the first's.
+
+    It takes a cell when there is room for it behind, so that nothing waits to be put down. What it
+    has taken and not passed on is held here: in the order in which it came if the stage is
+    ordered, where what is ready waits for what came before.
+    """
+
+    def __init__(
+        self, run: Run, position: int, stage: Stage, inbox: Channel, outbox: Channel
+    ) -> None:
+        self.run = run
+        self.position = position
+        self.stage = stage
+        self.inbox = inbox
+        self.outbox = outbox
+        self.report = run.report.stages[position]
+        self.wiring = Wiring(run.stages, position)
+        self.units: list[Unit] = []
+        self.failing = False
+        self.stopping = False
+        options = stage.options
+        hand = options.concurrency * (options.batch_size or 1)
+        self._limit = outbox.capacity + hand - 1
+        self._ordered = options.ordered
+        self.collecting = asyncio.Lock()  # one unit fills a batch at a time
+        self._line: deque[Cell] = deque()
+        self._loose: dict[int, Cell] = {}
+
+    @property
+    def room(self) -> int:
+        """How many more cells it may take."""
+        return self._limit - len(self.outbox.items) - len(self._line) - len(self._loose)
+
+    async def take(self) -> Cell | None:
+        """Take a cell when there is one and room for it; None when there will be none."""
+        while not self.failing:
+            if self.room <= 0:
+                await turn(self.outbox.writers)
+            elif self.inbox.items:
+                return self.pop()
+            elif self.inbox.closed:
+                return None
+            else:
+                await turn(self.inbox.readers)
+        return None
+
+    def pop(self) -> Cell:
+        """Take the first cell that waits."""
+        inbox = self.inbox
+        cell = inbox.items.popleft()
+        if inbox.writers and len(inbox.items) <= inbox.low:
+            wake(inbox.writers)
+        # Whoever is woken wakes the next one, if there is something for it to do.
+        if inbox.readers and inbox.items:
+            wake(inbox.readers)
+        self.report.inputs += 1
+        self.hold(cell)
+        if self.outbox.writers and self.room > 0:
+            wake(self.outbox.writers)
+        return cell
+
+    def hold(self, cell: Cell) -> None:
+        """``cell`` is in hand."""
+        if self._ordered:
+            self._line.append(cell)
+        else:
+            self._loose[cell[INDEX]] = cell
+
+    def passed(self, cell: Cell, result: Any) -> None:
+        """The call returned ``result`` for ``cell``."""
+        if self.stage.filters:
+            if not result:
+                self.filtered(cell)
+                return
+            result = self.wiring.value(cell)
+        self.report.outputs += 1
+        self.wiring.store(cell, result)
+        self._settle(cell, PASSED)
+
+    def filtered(self, cell: Cell) -> None:
+        """``cell`` goes no further, as a filter said."""
+        self.report.filtered += 1
+        self.run.filtered(cell, self.stage)
+        self._settle(cell, GONE)
+
+    def failed(self, cell: Cell, error: Exception, cells: int = 1) -> None:
+        """The last attempt on ``cell``, or on a batch of ``cells`` that it begins, raised."""
+        error = told(error)
+        if isinstance(error, ItemFiltered):
+            self.filtered(cell)
+            return
+        stage, report, run = self.stage, self.report, self.run
+        report.failures += cells
+        if run.emitter is not None:
+            run.emitter.emit(
+                "failed", stage=stage.name, index=cell[INDEX], error=error, items=cells
+            )
+        if stage.options.on_error == "raise":
+            item = self.wiring.value(cell)
+            self.fatal(cell, stage.failure([item] if cells > 1 else item, error, cell[INDEX]))
+            return
+        if stage.options.on_error == "skip":
+            report.skipped += 1
+            run.filtered(cell, stage)
+        else:
+            report.dead_lettered += 1
+            run.dead_lettered(cell, stage, error)
+        if self._over_budget():
+            self.fatal(cell, self._budget_error(error), counted=True)
+        else:
+            self._settle(cell, GONE)
+
+    def fatal(self, cell: Cell, error: BaseException, *, counted: bool = False) -> None:
+        """End the run with ``error`` as soon as what came before ``cell`` has gone out."""
+        if not counted:
+            self.report.cancelled += 1
+            self.run.report.cancelled += 1
+        self.failing = True
+        cell[VALUE] = error
+        self.run.stop_before(self)
+        before: list[Cell] = []
+        if self._ordered:
+            after = {id(c) for c in dropwhile(lambda c: c is not cell, self._line)}
+            before = [c for c in self._line if id(c) not in after]
+        kept = {id(c) for c in before}
+        here = asyncio.current_task()
+        for unit in self.units:
+            if unit.task is not here and not any(id(c) in kept for c in unit.cells):
+                unit.task.cancel()
+        self._settle(cell, FATAL)
+
+    def left(self, unit: Unit) -> None:
+        """``unit`` has ended; the last one closes the channel behind."""
+        self.units.remove(unit)
+        if not self.units and not self.failing:
+            self.outbox.close(self.inbox.error)
+
+    def bury(self) -> None:
+        """Count what is held when the run has ended."""
+        for cell in (*self._line, *self._loose.values()):
+            if cell[STATE] == UNDERWAY:
+                self.report.cancelled += 1
+            if cell[STATE] in (UNDERWAY, PASSED):
+                self.run.report.cancelled += 1
+        self._line.clear()
+        self._loose.clear()
+
+    def _settle(self, cell: Cell, state: int) -> None:
+        if self._ordered:
+            cell[STATE] = state
+            self._flush()
+            return
+        del self._loose[cell[INDEX]]
+        self._release(cell, state)
+
+    def _flush(self) -> None:
+        line = self._line
+        while line and line[0][STATE] and not self.outbox.closed:
+            cell = line.popleft()
+            self._release(cell, cell[STATE])
+
+    def _release(self, cell: Cell, state: int) -> None:
+        outbox = self.outbox
+        if state == PASSED:
+            cell[STATE] = UNDERWAY
+            outbox.items.append(cell)
+            if outbox.readers:
+                wake(outbox.readers)
+        elif state == GONE:
+            if outbox.writers:
+                wake(outbox.writers)
+        else:
+            outbox.close(cell[VALUE])
+
+    def _over_budget(self) -> bool:
+        budget, report = self.stage.options.failure_budget, self.report
+        if budget is None:
+            return False
+        lost = report.skipped + report.dead_lettered
+        if isinstance(budget, int):
+            return lost > budget
+        seen = lost + report.outputs + report.filtered
+        return seen >= _LEAST_SEEN and lost > budget * seen
+
+    def _budget_error(self, error: Exception) -> FailureBudgetExceeded:
+        report, budget = self.report, self.stage.options.failure_budget
+        exceeded = FailureBudgetExceeded(
+            f"pipeline {self.stage.pipeline!r}: stage {self.stage.name!r} has failed on "
+            f"{report.skipped + report.dead_lettered} of {report.inputs} items, and its "
+            f"failure_budget is {budget!r}; the last failure was {type(error).__name__}: {error}"
+        )
+        exceeded.__cause__ = error
+        return exceeded
+
+
+class Wiring:
+    """Where a stage finds what it takes in a cell, and where it puts what it gives.
+
+    In a chain the value of a cell is what the stage before gave. In a graph it is a dict of all
+    results that are still needed.
+    """
+
+    def __init__(self, stages: Sequence[Stage], position: int) -> None:
+        self.chain = is_chain(stages) and len(ends_of(stages)) == 1
+        if stages:
+            self._takes = stages[position].after
+            self._gives = stages[position].name
+            self._spent = spent_after(stages)[position]
+        self._first = position == 0
+        self._last = position == len(stages) - 1
+        self._ends = ends_of(stages)
+
+    def value(self, cell: Cell) -> Any:
+        """What the stage takes; a tuple if it takes several results."""
+        if self.chain:
+            return cell[VALUE]
+        if self._first:
+            return cell[VALUE] if len(self._takes) == 1 else (cell[VALUE],) * len(self._takes)
+        results = cell[VALUE]
+        taken = tuple(results[name] for name in self._takes)
+        return taken[0] if len(taken) == 1 else taken
+
+    def store(self, cell: Cell, result: Any) -> None:
+        """Keep what the stage gives."""
+        if self.chain:
+            cell[VALUE] = result
+            return
+        results = {INPUT: cell[VALUE]} if self._first else cell[VALUE]
+        results[self._gives] = result
+        for name in self._spent:
+            results.pop(name, None)
+        if self._last:
+            ends = self._ends
+            results = results[ends[0]] if len(ends) == 1 else {name: results[name] for name in ends}
+        cell[VALUE] = results

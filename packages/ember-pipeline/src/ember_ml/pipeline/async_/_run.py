@@ -1,0 +1,193 @@
+"""One run of a pipeline over a source: its tasks, its counts and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._errors import DeadlineExceeded
+from .._stage import Stage
+from ..actors._dead_letters import DeadLetter, DeadLetters
+from ._channel import INDEX, RAW, VALUE, Cell, Channel, turn, wake
+from ._events import Emitter
+from ._node import Node
+from ._places import WorkerRuntime
+from ._report import Report
+from ._source import Feed
+
+if TYPE_CHECKING:
+    from ._checkpoint import Checkpoint
+    from ._units import Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to do, and with what.
+
+    Attributes:
+        stages: The stages of the pipeline.
+        pipeline: Name of the pipeline.
+        buffer: How many cells may wait between two stages.
+        deadline: Seconds after which the run is ended.
+        report: What counts.
+        letters: Where items go on which a stage has failed for good.
+        emitter: What tells events, if somebody listens.
+        runtime: What supplies workers, unless it is this machine.
+        checkpoint: What keeps note of the items that are done.
+    """
+
+    stages: Sequence[Stage]
+    pipeline: str
+    buffer: int
+    deadline: float | None
+    report: Report
+    letters: DeadLetters
+    emitter: Emitter | None
+    runtime: WorkerRuntime | None
+    checkpoint: Checkpoint | None
+
+    @property
+    def keeps_items(self) -> bool:
+        """Whether cells must keep items as the source gave them."""
+        return any(stage.options.on_error == "dead_letter" for stage in self.stages)
+
+
+class Run:
+    """The tasks of a run and the channels between them."""
+
+    def __init__(self, plan: Plan, feed: Feed) -> None:
+        self.plan = plan
+        self.stages = plan.stages
+        self.report = plan.report
+        self.emitter = plan.emitter
+        self.runtime = plan.runtime
+        self._feed = feed
+        self._channels = [Channel(plan.buffer) for _ in range(len(self.stages) + 1)]
+        self._nodes = [
+            Node(self, position, stage, *self._channels[position : position + 2])
+            for position, stage in enumerate(self.stages)
+        ]
+        self._feeder: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def results(self) -> AsyncGenerator[Any, None]:
+        """Yield what comes out, and end everything when that ends."""
+        report, checkpoint = self.report, self.plan.checkpoint
+        channel = self._channels[-1]
+        items = channel.items
+        if self.emitter is not None:
+            self.emitter.emit("run_started")
+        timer = self._start()
+        try:
+            while True:
+                if items:
+                    cell = items.popleft()
+                    if channel.writers and len(items) <= channel.low:
+                        wake(channel.writers)
+                    report.outputs += 1
+                    yield cell[VALUE]
+                    if checkpoint is not None:
+                        checkpoint.acknowledge(cell[INDEX])
+                elif channel.closed:
+                    break
+                else:
+                    await turn(channel.readers)
+            if channel.error is not None:
+                raise channel.error
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await self._end()
+
+    def stop_before(self, node: Node) -> None:
+        """Cancel the stages before ``node`` and the source: nobody needs their results."""
+        self._stop(self._nodes[: node.position])
+
+    def filtered(self, cell: Cell, stage: Stage) -> None:
+        """``cell`` has been left out by ``stage``."""
+        self.report.filtered += 1
+        if self.emitter is not None:
+            self.emitter.emit("filtered", stage=stage.name, index=cell[INDEX])
+        if self.plan.checkpoint is not None:
+            self.plan.checkpoint.acknowledge(cell[INDEX])
+
+    def dead_lettered(self, cell: Cell, stage: Stage, error: Exception) -> None:
+        """``stage`` has failed on ``cell`` for good."""
+        self.report.dead_lettered += 1
+        name = f"{stage.pipeline}/{stage.name}"
+        reason = f"{type(error).__name__}: {error}"
+        self.plan.letters.add(DeadLetter(cell[RAW], reason, name, error, cell[INDEX]))
+        if self.emitter is not None:
+            self.emitter.emit("dead_lettered", stage=stage.name, index=cell[INDEX], error=error)
+        if self.plan.checkpoint is not None:
+            self.plan.checkpoint.acknowledge(cell[INDEX], dead=True)
+
+    def _start(self) -> asyncio.TimerHandle | None:
+        from ._units import units_of
+
+        units: list[Unit] = [unit for node in self._nodes for unit in units_of(node)]
+        self._feeder = asyncio.create_task(
+            self._feed.fill(self._channels[0], self.report), name=f"source of {self.plan.pipeline}"
+        )
+        for unit in units:
+            unit.start()
+        self._tasks = [self._feeder, *(unit.task for unit in units)]
+        deadline = self.plan.deadline
+        if deadline is None:
+            return None
+        return asyncio.get_running_loop().call_later(deadline, self._expire, deadline)
+
+    def _expire(self, deadline: float) -> None:
+        channel = self._channels[-1]
+        self.report.cancelled += len(channel.items)
+        channel.items.clear()
+        self._stop(self._nodes)
+        channel.close()
+        channel.error = DeadlineExceeded(
+            f"pipeline {self.plan.pipeline!r} did not come to its end within {deadline} s"
+        )
+
+    def _stop(self, nodes: Sequence[Node]) -> None:
+        if self._feeder is not None:
+            _cancel(self._feeder)
+        for node in nodes:
+            node.stopping = True
+            for unit in node.units:
+                _cancel(unit.task)
+
+    async def _end(self) -> None:
+        """Cancel what still runs, wait for it, and count what did not come through."""
+        self._stop(self._nodes)
+        try:
+            await finished(self._tasks)
+        finally:
+            for node in self._nodes:
+                node.bury()
+            for channel in self._channels:
+                self.report.cancelled += len(channel.items)
+                channel.items.clear()
+            self.report.finish()
+            if self.emitter is not None:
+                self.emitter.emit("run_finished", seconds=self.report.elapsed)
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    if not task.cancelling():  # a second cancellation would interrupt the task's clean-up
+        task.cancel()
+
+
+async def finished(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Return when ``tasks`` have ended, whatever they ended with; a cancellation has to wait."""
+    interrupted: asyncio.CancelledError | None = None
+    while running := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # the channels have brought it to whoever waits for results
+    if interrupted is not None:
+        raise interrupted

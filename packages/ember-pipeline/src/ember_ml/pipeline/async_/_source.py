@@ -1,0 +1,172 @@
+"""Sources of a stream: what is in memory, what may block, what is asynchronous."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from itertools import islice
+from typing import Any
+
+from ember_ml.backend.errors import ArgumentError
+
+from ._channel import UNDERWAY, Cell, Channel, turn, wake
+from ._places import Pace
+from ._report import Report
+from ._thread import JobThread
+from ._watch import cancelled, watched
+
+_IN_MEMORY = (list, tuple, range, str, bytes, dict, set, frozenset, deque)
+
+Source = Iterable[Any] | AsyncIterable[Any]
+
+
+class Feed:
+    """Reads a source into the first channel of a run, no faster than there is room.
+
+    Args:
+        source: What the run was given.
+        owner: What errors call the pipeline.
+        keep: Whether cells keep the item as it came from the source.
+        first: How many items to pass over, as an earlier run has done them.
+
+    Raises:
+        ArgumentError: If ``source`` is not iterable.
+    """
+
+    def __init__(self, source: Source, owner: str, *, keep: bool = False, first: int = 0) -> None:
+        self.in_memory = isinstance(source, _IN_MEMORY)
+        self.keep = keep
+        self.first = first
+        self.iterator: Iterator[Any] | AsyncIterator[Any]
+        if isinstance(source, AsyncIterable):
+            self.iterator = aiter(source)
+        else:
+            try:
+                self.iterator = iter(source)
+            except TypeError as error:
+                raise ArgumentError(
+                    f"{owner}: the source of a stream must be iterable, got {source!r}"
+                ) from error
+
+    async def fill(self, channel: Channel, report: Report) -> None:
+        """Read to the end, or until cancelled, and close ``channel``."""
+        error: BaseException | None = None
+        try:
+            if isinstance(self.iterator, AsyncIterator):
+                await self._awaited(self.iterator, channel, report)
+            elif self.in_memory:
+                await self._direct(self.iterator, channel, report)
+            else:
+                await self._threaded(self.iterator, channel, report)
+        except BaseException as raised:
+            if not isinstance(raised, Exception) and cancelled():
+                raise
+            error = raised
+        finally:
+            channel.close(error)
+
+    async def _direct(self, iterator: Iterator[Any], channel: Channel, report: Report) -> None:
+        numbered = enumerate(islice(iterator, self.first, None), self.first)
+        while True:
+            room = await _room(channel)
+            if self.keep:
+                cells: list[Cell] = [[n, x, x, UNDERWAY] for n, x in islice(numbered, room)]
+            else:
+                cells = [[n, x, None, UNDERWAY] for n, x in islice(numbered, room)]
+            if not cells:
+                return
+            report.inputs += len(cells)
+            channel.items.extend(cells)
+            if channel.readers:
+                wake(channel.readers)
+
+    async def _awaited(
+        self, iterator: AsyncIterator[Any], channel: Channel, report: Report
+    ) -> None:
+        try:
+            for _ in range(self.first):
+                if await anext(iterator, channel) is channel:
+                    return
+            put = self._putter(channel, report)
+            while True:
+                if len(channel.items) >= channel.capacity:
+                    await turn(channel.writers)
+                    continue
+                try:
+                    item = await anext(iterator)
+                except StopAsyncIteration:
+                    return
+                put(item)
+        finally:
+            # What was read ahead is lost, so the source is of no use to anyone else: close it.
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
+
+    async def _threaded(self, iterator: Iterator[Any], channel: Channel, report: Report) -> None:
+        thread = JobThread("source of a stream")
+        put = self._putter(channel, report)
+        pace = Pace(channel.capacity)
+        items: deque[Any] = deque()
+        stop: list[bool] = []
+
+        def deliver() -> None:
+            while items:
+                put(items.popleft())
+
+        def read(most: int) -> None:
+            for item in islice(iterator, most):
+                items.append(item)
+                if stop:
+                    return
+
+        def skip() -> None:
+            for _ in islice(iterator, self.first):
+                if stop:
+                    return
+
+        try:
+            if self.first:
+                await thread.do(skip)
+            while True:
+                most = min(pace.items, await _room(channel))
+                before = report.inputs
+                pace.begin()
+                await watched(thread.do(lambda most=most: read(most)), deliver)  # type: ignore[misc]
+                deliver()
+                pace.end(report.inputs - before)
+                if report.inputs - before < most:
+                    return
+        finally:
+            stop.append(True)
+            await thread.idle()
+            deliver()
+            if isinstance(iterator, Generator):
+                await thread.do(iterator.close)
+            await thread.close()
+
+    def _putter(self, channel: Channel, report: Report) -> Callable[[Any], None]:
+        index = self.first
+
+        def put(item: Any) -> None:
+            nonlocal index
+            channel.items.append([index, item, item if self.keep else None, UNDERWAY])
+            index += 1
+            report.inputs += 1
+            if channel.readers:
+                wake(channel.readers)
+
+        return put
+
+
+async def _room(channel: Channel) -> int:
+    while (room := channel.capacity - len(channel.items)) <= 0:
+        await turn(channel.writers)
+    return room

@@ -1,0 +1,250 @@
+"""The loops that lead items through a stage, one for each unit of its concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from .._stage import is_async
+from ..tasks._worker import Failed
+from ._caller import Caller
+from ._channel import VALUE, Cell, turn, wake
+from ._node import Node
+from ._places import Here, Pace, Place, Spread, place_of
+from ._watch import cancelled, watched
+
+# How many items at most go to a thread or a process together.
+_MOST = 256
+
+
+class Unit:
+    """One unit of a stage's concurrency: its task, its place, and what it has in hand."""
+
+    task: asyncio.Task[None]
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.cells: Sequence[Cell] = ()
+        self.place = self._new_place()
+
+    def start(self) -> None:
+        """Begin."""
+        stage = self.node.stage
+        self.node.units.append(self)
+        self.task = asyncio.create_task(self._run(), name=f"{stage.pipeline}/{stage.name}")
+
+    async def work(self) -> None:
+        """Lead cells through the stage until there are no more."""
+        raise NotImplementedError
+
+    def _new_place(self) -> Place:
+        stage = self.node.stage
+        call = stage.call
+        if len(stage.after) > 1:
+            call = Spread(call, batched=stage.options.batch_size is not None)
+        return place_of(stage, call, self.node.run.runtime)
+
+    async def _run(self) -> None:
+        node = self.node
+        ended = False
+        try:
+            await self.work()
+            ended = True
+        except BaseException as error:
+            # Not cancelled by the run itself: whoever waits for results has to know.
+            if not (node.stopping or node.failing):
+                node.outbox.close(error)
+            raise
+        finally:
+            try:
+                await self.place.close(cancel=not ended)
+            finally:
+                node.left(self)
+
+
+class Plain(Unit):
+    """A stage without options on the event loop: a loop with nothing in it that it does not need."""
+
+    async def work(self) -> None:
+        """One item after another, in their order."""
+        node = self.node
+        call, report = node.stage.call, node.report
+        inbox, outbox = node.inbox, node.outbox
+        waiting, ready = inbox.items, outbox.items
+        coroutine = is_async(call)
+        while True:
+            if not waiting:
+                if inbox.closed:
+                    return
+                await turn(inbox.readers)
+                continue
+            if len(ready) >= outbox.capacity:
+                await turn(outbox.writers)
+                continue
+            cell = waiting.popleft()
+            if inbox.writers and len(waiting) <= inbox.low:
+                wake(inbox.writers)
+            report.inputs += 1
+            try:
+                result = call(cell[VALUE])
+                if coroutine or hasattr(result, "__await__"):
+                    result = await result
+            except BaseException as error:
+                node.hold(cell)
+                _raised(node, cell, error)
+                if node.failing:
+                    return
+            else:
+                cell[VALUE] = result
+                report.outputs += 1
+                ready.append(cell)
+                if outbox.readers:
+                    wake(outbox.readers)
+
+
+class OneByOne(Unit):
+    """One item in hand at a time, with all options."""
+
+    async def work(self) -> None:
+        """Call, and say what became of the item."""
+        node = self.node
+        wiring, options = node.wiring, node.stage.options
+        caller = Caller(node.stage, self.place, node.report, node.run.emitter)
+        bare = (
+            isinstance(self.place, Here)
+            and node.run.emitter is None
+            and options.retry is options.timeout is options.rate_limit is options.batch_size is None
+        )
+        while (cell := await node.take()) is not None:
+            self.cells = (cell,)
+            try:
+                value = wiring.value(cell)
+                result = await (self.place.one(value) if bare else caller.item(value, cell[0]))
+            except BaseException as error:
+                _raised(node, cell, error)
+            else:
+                node.passed(cell, result)
+
+
+class Several(Unit):
+    """As many items in hand at a time as are quick, in a thread or a worker, without options."""
+
+    async def work(self) -> None:
+        """Call, and say what became of each item as soon as that is known."""
+        node = self.node
+        pace = Pace(_MOST)
+        while (cell := await node.take()) is not None:
+            cells = [cell]
+            while len(cells) < pace.items and node.inbox.items and node.room > 0:
+                cells.append(node.pop())
+            self.cells = cells
+            results: list[Any] = []
+            settled = 0
+
+            def deliver(results: list[Any] = results, cells: list[Cell] = cells) -> None:
+                nonlocal settled
+                while settled < len(results) and not hasattr(results[settled], "__await__"):
+                    cell, result = cells[settled], results[settled]
+                    settled += 1
+                    if isinstance(result, Failed):
+                        node.failed(cell, result.error)
+                    else:
+                        node.passed(cell, result)
+
+            pace.begin()
+            try:
+                values = [node.wiring.value(cell) for cell in cells]
+                await watched(self.place.many(values, results), deliver)
+            except BaseException as error:
+                deliver()
+                for cell in cells[settled:]:
+                    if not node.failing:
+                        _raised(node, cell, error)
+            else:
+                deliver()
+            pace.end(len(cells))
+
+
+class Batches(Unit):
+    """A batch in hand at a time, with all options."""
+
+    async def work(self) -> None:
+        """Collect, call, and say what became of each item."""
+        node = self.node
+        caller = Caller(node.stage, self.place, node.report, node.run.emitter)
+        while cells := await self._collected():
+            values = [node.wiring.value(cell) for cell in cells]
+            try:
+                results = await caller.batch(values, cells[0][0])
+            except Exception as error:
+                if len(cells) == 1 or node.stage.options.on_error == "raise":
+                    node.failed(cells[0], error, len(cells))
+                else:  # so that nobody pays for another's failure
+                    await self._alone(caller, cells, values)
+            except BaseException as error:
+                _raised(node, cells[0], error)
+            else:
+                for cell, result in zip(cells, results, strict=True):
+                    node.passed(cell, result)
+
+    async def _alone(self, caller: Caller, cells: list[Cell], values: list[Any]) -> None:
+        for cell, value in zip(cells, values, strict=True):
+            if self.node.failing:
+                return
+            try:
+                result = await caller.item(value, cell[0])
+            except BaseException as error:
+                _raised(self.node, cell, error)
+            else:
+                self.node.passed(cell, result)
+
+    async def _collected(self) -> list[Cell]:
+        node, options = self.node, self.node.stage.options
+        size = options.batch_size or 1
+        async with node.collecting:
+            first = await node.take()
+            if first is None:
+                return []
+            self.cells = cells = [first]
+            now = asyncio.get_running_loop().time()
+            until = None if options.batch_timeout is None else now + options.batch_timeout
+            while len(cells) < size:
+                if node.inbox.items and node.room > 0:
+                    cells.append(node.pop())
+                    continue
+                try:
+                    async with asyncio.timeout_at(until):
+                        cell = await node.take()
+                except TimeoutError:
+                    break
+                if cell is None:
+                    break
+                cells.append(cell)
+        return [] if node.failing else cells
+
+
+def units_of(node: Node) -> list[Unit]:
+    """The units that a stage's options ask for."""
+    stage, options, run = node.stage, node.stage.options, node.run
+    if options.batch_size is not None:
+        return [Batches(node) for _ in range(options.concurrency)]
+    inline = options.place(is_async(stage.call)) == "inline"
+    alone = options.concurrency == 1 and not stage.filters
+    limits = (options.retry, options.timeout, options.rate_limit)
+    free = run.emitter is None and all(limit is None for limit in limits)
+    if inline and alone and free and node.wiring.chain:
+        return [Plain(node)]
+    if free and not inline:
+        return [Several(node) for _ in range(options.concurrency)]
+    return [OneByOne(node) for _ in range(options.concurrency)]
+
+
+def _raised(node: Node, cell: Cell, error: BaseException) -> None:
+    """Say that the call for ``cell`` raised, unless it is this task that has to end."""
+    if isinstance(error, Exception):
+        node.failed(cell, error)
+    elif isinstance(error, asyncio.CancelledError) and not cancelled():
+        node.fatal(cell, error)
+    else:
+        raise error
