@@ -83,8 +83,11 @@ class Fused:
         self.one = self._one
         return result
 
-    def _failed(self, error: Exception, variables: Mapping[str, Any], ticks: Any = None) -> None:
-        """Raise the `StageError` for ``error``, unless it comes from the source."""
+    def _failed(self, variables: Mapping[str, Any], ticks: Any = None) -> None:
+        """Raise the `StageError` for the error in hand, unless it comes from the source."""
+        # not handed over: among the variables it would keep them, and itself, alive in a cycle
+        error = sys.exception()
+        assert isinstance(error, Exception)
         assert error.__traceback__ is not None
         position = self._positions.get(error.__traceback__.tb_lineno)
         if position is not None:
@@ -133,8 +136,8 @@ def make(calls, ends, first, failed, unawaited):
     def one(v0):
         try:
             {checked}
-        except Exception as error:
-            failed(error, locals())
+        except Exception:
+            failed(locals())
             raise
         return {result}
 
@@ -143,8 +146,8 @@ def make(calls, ends, first, failed, unawaited):
             for v0 in items:
                 {plain}
                 results.append({result})
-        except Exception as error:
-            failed(error, locals())
+        except Exception:
+            failed(locals())
             raise
 
     def each(items):
@@ -157,8 +160,8 @@ def make(calls, ends, first, failed, unawaited):
             for v0 in compress(items, ticks):
                 {plain}
                 yield {result}
-        except Exception as error:
-            failed(error, locals(), ticks)
+        except Exception:
+            failed(locals(), ticks)
             raise
 
     return one, fill, each
