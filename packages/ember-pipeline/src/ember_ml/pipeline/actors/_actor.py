@@ -17,7 +17,7 @@ from ._cell import Cell
 from ._dead_letters import DeadLetters
 from ._mailbox import Mailbox, Overflow
 from ._ref import ActorRef
-from ._spawning import cell_of, refuse_if_stopping, started
+from ._spawning import ChildOptions
 from ._supervision import Restart, Supervision
 from ._timers import Timer
 
@@ -137,7 +137,7 @@ class Actor(Address, ABC):
     @property
     def children(self) -> tuple[ActorRef, ...]:
         """The actors that it has spawned and that have not ended, the oldest first."""
-        return tuple(ActorRef(child) for child in self._cell.children if isinstance(child, Cell))
+        return self._cell.child_refs()
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -165,21 +165,8 @@ class Actor(Address, ABC):
         The arguments are those of `ActorSystem.spawn`. A restart of this actor ends its children;
         `on_start` may spawn them anew.
         """
-        cell = self._cell
-        refuse_if_stopping(cell.path, cell.stopping)
-        child = cell_of(
-            actor,
-            args,
-            cell.children,
-            cell.children,
-            cell.dead_letters,
-            name=name,
-            capacity=capacity,
-            overflow=overflow,
-            restart=restart,
-            supervision=supervision,
-        )
-        return await started(child)
+        options = ChildOptions(name, capacity, overflow, restart, supervision)
+        return await self._cell.spawn(actor, args, options)
 
     def watch(self, other: ActorRef, /) -> None:
         """Get one `Terminated` message when ``other`` has ended; at once if it has already."""

@@ -7,10 +7,10 @@ import logging
 import reprlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from .._errors import ActorStopped, HandlerCancelled, UsageError
-from ._children import Children, Parent
+from ._children import Children, Parent, refuse_if_stopping
 from ._dead_letters import DeadLetter, DeadLetters
 from ._inbox import Inbox
 from ._mailbox import Mailbox
@@ -19,6 +19,11 @@ from ._scope import Scope
 from ._supervision import Directive, Restart, Supervision
 from ._turn import Letter, handler_here, message_of, turn
 from ._waiting import Node, cycle_through, waiting_for
+
+if TYPE_CHECKING:
+    from ._actor import Actor
+    from ._ref import ActorRef
+    from ._spawning import ChildOptions
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +103,23 @@ class Cell(Inbox):
         self._failure: BaseException | None = None
         self._verdict: asyncio.Future[bool] | None = None  # while it waits to be revived
         self._quiet = asyncio.Event()  # it waits to be revived, or has ended
+
+    def in_own_task(self) -> bool:
+        """Whether the task in which it handles messages runs now."""
+        return self.task is asyncio.current_task()
+
+    def child_refs(self) -> tuple[ActorRef, ...]:
+        """References to its children, the oldest first."""
+        return tuple(child.ref() for child in self.children if isinstance(child, Cell))
+
+    async def spawn(
+        self, actor: Callable[..., Actor], args: tuple[Any, ...], options: ChildOptions
+    ) -> ActorRef:
+        """Start a child."""
+        from ._spawning import spawned  # which makes cells
+
+        refuse_if_stopping(self.path, self.stopping)
+        return await spawned(actor, args, self.children, self.dead_letters, options)
 
     def waits_for(self) -> list[Node]:
         """Whom the message in hand waits for, and the children that a stop waits for."""

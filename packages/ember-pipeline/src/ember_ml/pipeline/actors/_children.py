@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from .._errors import TooManyRestarts
+from .._errors import ActorStopped, TooManyRestarts
 from ._supervision import Directive, Restart, Supervision
 
 if TYPE_CHECKING:
@@ -212,3 +212,9 @@ class Children:
         row = 1 if now - last > self.supervision.within + backoff.maximum else row + 1
         self._rows[child.name] = (row, now)
         return backoff.delay(row)
+
+
+def refuse_if_stopping(path: str, stopping: bool) -> None:
+    """Raise if a supervisor takes no more children."""
+    if stopping:
+        raise ActorStopped(f"{path} is stopping or has stopped, and starts no more actors")

@@ -14,7 +14,9 @@ from ._turn import Letter, in_own_task, message_of
 from ._waiting import Node, cycle_through, waiting_for
 
 if TYPE_CHECKING:
+    from ._actor import Actor
     from ._ref import ActorRef
+    from ._spawning import ChildOptions
 
 Phase = Literal["not started", "starting", "running", "ending", "restarting"]
 
@@ -31,6 +33,8 @@ class Inbox:
         self.ended: tuple[Reason, BaseException | None] | None = None
         self.busy = False  # it has a message in hand
         self.turn = 0  # counts them
+        # Which runtime it belongs to and its number there, if other processes can send to it.
+        self.address: tuple[str, int] | None = None
         self.waits: list[Node] = []  # whom the message in hand waits for
         self._watchers: dict[object, Callable[[Terminated], object]] = {}
         self._timers: set[asyncio.TimerHandle] = set()
@@ -57,6 +61,20 @@ class Inbox:
     def waits_for(self) -> list[Node]:
         """Whom the message in hand waits for."""
         return list(self.waits) if self.busy else []
+
+    def in_own_task(self) -> bool:
+        """Whether the task in which it handles messages runs now."""
+        raise NotImplementedError
+
+    def child_refs(self) -> tuple[ActorRef, ...]:
+        """References to its children, the oldest first."""
+        raise NotImplementedError
+
+    async def spawn(
+        self, actor: Callable[..., Actor], args: tuple[Any, ...], options: ChildOptions
+    ) -> ActorRef:
+        """Start a child."""
+        raise NotImplementedError
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Take no more messages, and return when it has ended, unless it would wait for us."""

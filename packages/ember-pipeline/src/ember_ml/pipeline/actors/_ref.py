@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._errors import UsageError
@@ -31,7 +32,21 @@ class ActorRef(Address):
         return f"ActorRef({self._cell.path!r}, {self._cell.state})"
 
     def __reduce__(self) -> Any:
-        raise UsageError(
-            f"{self!r} stands for an actor of this process and cannot be pickled; a system with a "
-            "runtime takes references to its other processes in messages"
-        )
+        address = self._cell.address
+        if address is None:
+            raise UsageError(
+                f"{self!r} stands for an actor of this process and cannot be pickled; a system with "
+                "a runtime takes references to its other processes in messages"
+            )
+        return _resolved, (*address, self._cell.path)
+
+
+# For each runtime that this process belongs to, what gives the side to send to of its actors.
+homes: dict[str, Callable[[int, str], Inbox]] = {}
+
+
+def _resolved(runtime: str, number: int, path: str) -> ActorRef:
+    home = homes.get(runtime)
+    if home is None:
+        raise UsageError(f"a reference to {path} can be used in the processes of its runtime alone")
+    return ActorRef(home(number, path))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
-from .._errors import ActorStopped
 from ._cell import Cell
-from ._children import Children, Parent
+from ._children import Children
 from ._dead_letters import DeadLetters
 from ._mailbox import Mailbox, Overflow
 from ._ref import ActorRef
@@ -21,61 +21,88 @@ if TYPE_CHECKING:
     from ._actor import Actor
 
 
-def cell_of(
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """What `spawn` was told of a child."""
+
+    name: str | None = None
+    capacity: int | None = None
+    overflow: Overflow | None = None
+    restart: Restart = "transient"
+    supervision: Supervision | None = None
+
+
+def check_options(children: Children, options: ChildOptions) -> None:
+    """Raise if an option of a child-to-be is none."""
+    if options.restart not in get_args(Restart):
+        raise InvalidValueError(
+            f"{children.path}: restart must be one of {', '.join(get_args(Restart))}, "
+            f"got {options.restart!r}"
+        )
+
+
+def built(factory: Callable[..., Actor], args: tuple[Any, ...], path: str) -> Actor:
+    """A new actor; ``path`` is that of its supervisor.
+
+    Raises:
+        ArgumentError: If ``factory`` does not make one.
+    """
+    from ._actor import Actor  # which can spawn
+
+    actor = factory(*args)
+    if not isinstance(actor, Actor):
+        raise ArgumentError(
+            f"{path}: spawn takes a subclass of Actor, or a function that returns an "
+            f"actor, and {factory!r} gave {actor!r}"
+        )
+    if actor._actor_options.cell is not None:
+        raise ArgumentError(f"{path}: {actor!r} is in use already; make a new one")
+    return actor
+
+
+def free_name(children: Children, name: str | None, kind: str) -> str:
+    """The name of a child-to-be.
+
+    Raises:
+        InvalidValueError: If it is taken or none.
+    """
+    if name is None:
+        return children.numbered(kind)
+    if "/" in name or name in children:
+        problem = "has a slash, which paths are divided by" if "/" in name else "is taken"
+        raise InvalidValueError(f"{children.path}: the name {name!r} {problem}; choose another")
+    return name
+
+
+async def spawned(
     factory: Callable[..., Actor],
     args: tuple[Any, ...],
-    parent: Parent,
     children: Children,
     dead_letters: DeadLetters,
-    *,
-    name: str | None,
-    capacity: int | None,
-    overflow: Overflow | None,
-    restart: Restart,
-    supervision: Supervision | None,
-) -> Cell:
-    """Make an actor and its cell, as a child that has not started.
+    options: ChildOptions,
+) -> ActorRef:
+    """Start an actor in this process as one of ``children``.
 
     Raises:
         ArgumentError: If ``factory`` does not make an actor.
         InvalidValueError: If the name is taken or an option is none.
+        Exception: What its constructor or `on_start` raises.
     """
-    from ._actor import Actor  # which can spawn
-
-    if restart not in get_args(Restart):
-        raise InvalidValueError(
-            f"{children.path}: restart must be one of {', '.join(get_args(Restart))}, got {restart!r}"
-        )
-
-    def build() -> Actor:
-        actor = factory(*args)
-        if not isinstance(actor, Actor):
-            raise ArgumentError(
-                f"{children.path}: spawn takes a subclass of Actor, or a function that returns an "
-                f"actor, and {factory!r} gave {actor!r}"
-            )
-        if actor._actor_options.cell is not None:
-            raise ArgumentError(f"{children.path}: {actor!r} is in use already; make a new one")
-        return actor
+    check_options(children, options)
 
     def renew() -> Actor:
-        actor = build()
+        actor = built(factory, args, children.path)
         actor._actor_options.cell = cell
         return actor
 
-    actor = build()
-    options = actor._actor_options
-    name = name or options.name
-    if name is None:
-        name = children.numbered(type(actor).__name__)
-    elif "/" in name or name in children:
-        problem = "has a slash, which paths are divided by" if "/" in name else "is taken"
-        raise InvalidValueError(f"{children.path}: the name {name!r} {problem}; choose another")
+    actor = built(factory, args, children.path)
+    own = actor._actor_options
+    name = free_name(children, options.name or own.name, type(actor).__name__)
     path = f"{children.path}/{name}"
     mailbox: Mailbox[Any] = Mailbox(
         f"the mailbox of {path}",
-        capacity=capacity if capacity is not None else options.capacity,
-        overflow=overflow if overflow is not None else options.overflow,
+        capacity=options.capacity if options.capacity is not None else own.capacity,
+        overflow=options.overflow if options.overflow is not None else own.overflow,
     )
     cell = Cell(
         name,
@@ -83,14 +110,14 @@ def cell_of(
         mailbox,
         dead_letters,
         path=path,
-        parent=parent,
+        parent=children,
         renew=renew,
-        restart=restart,
-        supervision=supervision or type(actor).supervision,
+        restart=options.restart,
+        supervision=options.supervision or type(actor).supervision,
     )
-    actor._actor_options.cell = cell
+    own.cell = cell
     children.add(cell)
-    return cell
+    return await started(cell)
 
 
 async def started(cell: Cell) -> ActorRef:
@@ -114,12 +141,6 @@ async def started(cell: Cell) -> ActorRef:
         await asyncio.wait([cell.task])
         raise error
     return ActorRef(cell)
-
-
-def refuse_if_stopping(path: str, stopping: bool) -> None:
-    """Raise if a supervisor takes no more children."""
-    if stopping:
-        raise ActorStopped(f"{path} is stopping or has stopped, and starts no more actors")
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

@@ -12,12 +12,12 @@ from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from .._errors import SystemFailed, UsageError
 from ._actor import Actor
-from ._children import Children
+from ._children import Children, refuse_if_stopping
 from ._dead_letters import DeadLetters
 from ._inspect import ActorInfo, info_of
 from ._mailbox import Overflow
 from ._ref import ActorRef
-from ._spawning import cell_of, refuse_if_stopping, started
+from ._spawning import ChildOptions, spawned
 from ._supervision import Restart, Supervision
 from ._watchdog import Blocked, Watchdog
 
@@ -137,19 +137,8 @@ class ActorSystem:
                 f"the actor system {self.name!r} has not been entered: use `async with`"
             )
         refuse_if_stopping(self.name, self._stopping)
-        cell = cell_of(
-            actor,
-            args,
-            self._children,
-            self._children,
-            self.dead_letters,
-            name=name,
-            capacity=capacity,
-            overflow=overflow,
-            restart=restart,
-            supervision=supervision,
-        )
-        return await started(cell)
+        options = ChildOptions(name, capacity, overflow, restart, supervision)
+        return await spawned(actor, args, self._children, self.dead_letters, options)
 
     def inspect(self) -> ActorInfo:
         """A picture of the tree, with the depth of each mailbox; print it.

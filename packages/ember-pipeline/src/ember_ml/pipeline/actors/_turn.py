@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._cell import Cell
+    from ._inbox import Inbox
 
 
 class Raised:
@@ -68,10 +68,10 @@ def message_of(entry: Any) -> Any:
 
 # Set for each message, in the context of the actor's task. A task that a handler makes inherits it,
 # and may outlive the handling: then the number is no longer that of the actor's turn.
-turn: ContextVar[tuple[Cell, int] | None] = ContextVar("ember_pipeline_turn", default=None)
+turn: ContextVar[tuple[Inbox, int] | None] = ContextVar("ember_pipeline_turn", default=None)
 
 
-def handler_here() -> Cell | None:
+def handler_here() -> Inbox | None:
     """The actor whose handler runs this code, directly or in a task that it made."""
     current = turn.get()
     if current is None:
@@ -83,4 +83,4 @@ def handler_here() -> Cell | None:
 def in_own_task() -> bool:
     """Whether this code runs in the very task in which an actor handles a message."""
     cell = handler_here()
-    return cell is not None and cell.task is asyncio.current_task()
+    return cell is not None and cell.in_own_task()
