@@ -85,7 +85,7 @@ async def test_a_run_to_the_end_says_so_until_it_is_gone_on_with(path):
 async def test_the_latest_dead_letters_are_kept(path):
     for start in (0, 1000):
         checkpoint = Checkpoint.open(path, "p")
-        checkpoint.dead_letters.extend(range(start, start + 1000))
+        checkpoint.acknowledge(start, 1000, dead=True)
         await checkpoint.close()
     assert list(Checkpoint.open(path, "p").dead_letters) == list(range(976, 2000))
 

@@ -10,11 +10,13 @@ from ._errors import (
     ActorStopped,
     AskCycleError,
     AskTimeout,
+    CheckpointError,
     HandlerCancelled,
     MailboxClosed,
     MailboxFull,
     MissingExtraError,
     PipelineError,
+    RemoteError,
     StageError,
     SystemFailed,
     TooManyRestarts,
@@ -38,6 +40,9 @@ from .actors import (
     Timer,
 )
 from .async_ import AsyncPipeline
+from .async_._events import Event
+from .async_._report import Report, StageReport
+from .tasks import RateLimit, Retry
 from .wiring._graph import INPUT
 
 __all__ = [
@@ -52,8 +57,10 @@ __all__ = [
     "AsyncPipeline",
     "Backoff",
     "Blocked",
+    "CheckpointError",
     "DeadLetter",
     "DeadLetters",
+    "Event",
     "HandlerCancelled",
     "Mailbox",
     "MailboxClosed",
@@ -61,8 +68,13 @@ __all__ = [
     "MissingExtraError",
     "Pipeline",
     "PipelineError",
+    "RateLimit",
+    "RemoteError",
+    "Report",
+    "Retry",
     "Stage",
     "StageError",
+    "StageReport",
     "Supervision",
     "SystemFailed",
     "Terminated",

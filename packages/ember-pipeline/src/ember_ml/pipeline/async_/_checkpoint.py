@@ -102,8 +102,13 @@ class Checkpoint:
         """Index of the first item that is not acknowledged."""
         return self._next
 
-    def acknowledge(self, index: int, count: int = 1) -> bool:
+    def acknowledge(self, index: int, count: int = 1, *, dead: bool = False) -> bool:
         """Note that the items ``index``, ``index + 1``, ... are done, ``count`` of them.
+
+        Args:
+            index: The first of them.
+            count: How many.
+            dead: Whether they went to the dead letters.
 
         Returns:
             Whether it is time for a `flush`.
@@ -112,6 +117,8 @@ class Checkpoint:
             self._next = index + count
         else:
             self._insert(index, index + count)
+        if dead:
+            self.dead_letters.extend(range(index, index + count))
         while self._starts and self._starts[0] <= self._next:
             del self._starts[0]
             self._next = max(self._next, self._ends.pop(0))
