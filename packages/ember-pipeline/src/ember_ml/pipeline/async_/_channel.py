@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -16,16 +17,21 @@ INDEX, VALUE, RAW, STATE = range(4)
 UNDERWAY, PASSED, GONE, FATAL = range(4)
 
 
+# A channel grows when as many cells as it holds go through it in less than these seconds.
+_QUICK = 0.001
+
+
 class Channel:
     """Cells that wait for a stage, and who waits for cells or for room.
 
     Nothing waits to put a cell in: a stage looks for room before it takes a cell from the channel
-    in front of it. A writer that waits is woken when the channel is half empty, so that the two
+    in front of it. A writer that waits is woken when the channel is nearly empty, so that the two
     sides change places once for many cells.
 
     Attributes:
         items: The cells.
         capacity: How many there may be.
+        most: How far the capacity grows when they are dealt with quickly.
         low: Down to how many cells the reader goes before it wakes a writer.
         closed: Whether no more cells will come.
         error: Why, unless the source has ended.
@@ -33,16 +39,55 @@ class Channel:
         writers: Tasks that wait for room.
     """
 
-    __slots__ = ("capacity", "closed", "error", "items", "low", "readers", "writers")
+    __slots__ = (
+        "_filled",
+        "_since",
+        "capacity",
+        "closed",
+        "error",
+        "items",
+        "low",
+        "most",
+        "readers",
+        "writers",
+    )
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, most: int) -> None:
         self.items: deque[Cell] = deque()
         self.capacity = capacity
-        self.low = capacity // 2
+        self.low = capacity // 8
         self.closed = False
         self.error: BaseException | None = None
         self.readers: deque[asyncio.Future[None]] = deque()
         self.writers: deque[asyncio.Future[None]] = deque()
+        self.most = most
+        self._filled = False
+        self._since = 0.0
+
+    async def filled(self) -> None:
+        """Wait for cells, or for the end of them."""
+        if self._filled and self.capacity < self.most:
+            if time.perf_counter() - self._since < _QUICK:
+                self.capacity = min(2 * self.capacity, self.most)
+                self.low = self.capacity // 8
+            self._filled = False
+        await turn(self.readers)
+        self._since = time.perf_counter()
+
+    async def emptied(self) -> None:
+        """Wait for room."""
+        self._filled = True
+        await turn(self.writers)
+
+    def until_low(self) -> int:
+        """How many cells a reader may take before it calls `taken`."""
+        waiting = len(self.items)
+        return waiting - self.low if waiting > self.low else waiting
+
+    def taken(self) -> None:
+        """Wake a writer if it is worth it: a reader has taken cells."""
+        if self.writers and len(self.items) <= self.low:
+            wake(self.writers)
 
     def close(self, error: BaseException | None = None) -> None:
         """Let no more cells come, and wake everybody."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .._errors import FailureBudgetExceeded, ItemFiltered
 from .._stage import Stage
 from ..wiring._graph import INPUT, ends_of, is_chain, spent_after
-from ._channel import FATAL, GONE, INDEX, PASSED, STATE, UNDERWAY, VALUE, Cell, Channel, turn, wake
+from ._channel import FATAL, GONE, INDEX, PASSED, STATE, UNDERWAY, VALUE, Cell, Channel, wake
 from ._places import told
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Node:
         self.failing = False
         self.stopping = False
         options = stage.options
-        hand = options.concurrency * (options.batch_size or 1)
-        self._limit = outbox.capacity + hand - 1
+        self._ahead = options.concurrency * (options.batch_size or 1) - 1
         self._ordered = options.ordered
         self.collecting = asyncio.Lock()  # one unit fills a batch at a time
         self._line: deque[Cell] = deque()
@@ -60,27 +59,28 @@ class Node:
     @property
     def room(self) -> int:
         """How many more cells it may take."""
-        return self._limit - len(self.outbox.items) - len(self._line) - len(self._loose)
+        outbox = self.outbox
+        held = len(outbox.items) + len(self._line) + len(self._loose)
+        return outbox.capacity + self._ahead - held
 
     async def take(self) -> Cell | None:
         """Take a cell when there is one and room for it; None when there will be none."""
         while not self.failing:
             if self.room <= 0:
-                await turn(self.outbox.writers)
+                await self.outbox.emptied()
             elif self.inbox.items:
                 return self.pop()
             elif self.inbox.closed:
                 return None
             else:
-                await turn(self.inbox.readers)
+                await self.inbox.filled()
         return None
 
     def pop(self) -> Cell:
         """Take the first cell that waits."""
         inbox = self.inbox
         cell = inbox.items.popleft()
-        if inbox.writers and len(inbox.items) <= inbox.low:
-            wake(inbox.writers)
+        inbox.taken()
         # Whoever is woken wakes the next one, if there is something for it to do.
         if inbox.readers and inbox.items:
             wake(inbox.readers)

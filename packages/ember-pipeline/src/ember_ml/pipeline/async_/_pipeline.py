@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..tasks._retry import Retry
     from ._places import WorkerRuntime
 
-_BUFFER = 64
-
 
 class AsyncPipeline(PipelineBuilder):
     """Stages applied one after another, awaited where they are coroutine functions.
@@ -225,7 +223,7 @@ class AsyncPipeline(PipelineBuilder):
         source: Source,
         /,
         *,
-        buffer: int = _BUFFER,
+        buffer: int | None = None,
         deadline: float | None = None,
         on_event: OnEvent | None = None,
         dead_letters: DeadLetters | None = None,
@@ -246,7 +244,8 @@ class AsyncPipeline(PipelineBuilder):
 
         Args:
             source: An iterable or asynchronous iterable.
-            buffer: How many items may wait in front of each stage and of the consumer.
+            buffer: How many items may wait in front of each stage and of the consumer. None: 16,
+                and up to 1024 where so many are dealt with in a millisecond.
             deadline: Seconds after which the run is ended, from its start.
             on_event: Called with each `Event` of the run.
             dead_letters: Where items go on which a stage has failed for good. By default those of
@@ -271,10 +270,11 @@ class AsyncPipeline(PipelineBuilder):
             >>> asyncio.run(main())
             [0, 1, 4, 9]
         """
-        if not isinstance(buffer, int) or isinstance(buffer, bool):
-            raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
-        if buffer < 1:
-            raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
+        if buffer is not None:
+            if not isinstance(buffer, int) or isinstance(buffer, bool):
+                raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
+            if buffer < 1:
+                raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
         if deadline is not None and not deadline > 0:
             raise InvalidValueError(
                 f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
@@ -300,7 +300,7 @@ class AsyncPipeline(PipelineBuilder):
         source: Source,
         /,
         *,
-        buffer: int = _BUFFER,
+        buffer: int | None = None,
         deadline: float | None = None,
         on_event: OnEvent | None = None,
         dead_letters: DeadLetters | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import DeadlineExceeded
 from .._stage import Stage
 from ..actors._dead_letters import DeadLetter, DeadLetters
-from ._channel import INDEX, RAW, VALUE, Cell, Channel, turn, wake
+from ._channel import INDEX, RAW, VALUE, Cell, Channel, wake
 from ._events import Emitter
 from ._node import Node
 from ._places import WorkerRuntime
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ._checkpoint import Checkpoint
     from ._units import Unit
 
+# How many cells may wait between two stages, unless that is said, and how many if they are quick.
+_LEAST, _MOST = 16, 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -29,7 +32,7 @@ class Plan:
     Attributes:
         stages: The stages of the pipeline.
         pipeline: Name of the pipeline.
-        buffer: How many cells may wait between two stages.
+        buffer: How many cells may wait between two stages. None: few, or more if they are quick.
         deadline: Seconds after which the run is ended.
         report: What counts.
         letters: Where items go on which a stage has failed for good.
@@ -40,7 +43,7 @@ class Plan:
 
     stages: Sequence[Stage]
     pipeline: str
-    buffer: int
+    buffer: int | None
     deadline: float | None
     report: Report
     letters: DeadLetters
@@ -64,7 +67,8 @@ class Run:
         self.emitter = plan.emitter
         self.runtime = plan.runtime
         self._feed = feed
-        self._channels = [Channel(plan.buffer) for _ in range(len(self.stages) + 1)]
+        least, most = plan.buffer or _LEAST, plan.buffer or _MOST
+        self._channels = [Channel(least, most) for _ in range(len(self.stages) + 1)]
         self._nodes = [
             Node(self, position, stage, *self._channels[position : position + 2])
             for position, stage in enumerate(self.stages)
@@ -76,7 +80,7 @@ class Run:
         """Yield what comes out, and end everything when that ends."""
         report, checkpoint = self.report, self.plan.checkpoint
         channel = self._channels[-1]
-        items = channel.items
+        items, writers = channel.items, channel.writers
         if self.emitter is not None:
             self.emitter.emit("run_started")
         timer = self._start()
@@ -84,8 +88,8 @@ class Run:
             while True:
                 if items:
                     cell = items.popleft()
-                    if channel.writers and len(items) <= channel.low:
-                        wake(channel.writers)
+                    if writers and len(items) <= channel.low:
+                        wake(writers)
                     report.outputs += 1
                     yield cell[VALUE]
                     if checkpoint is not None:
@@ -93,7 +97,7 @@ class Run:
                 elif channel.closed:
                     break
                 else:
-                    await turn(channel.readers)
+                    await channel.filled()
             if channel.error is not None:
                 raise channel.error
         finally:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ember_ml.backend.errors import ArgumentError
 
-from ._channel import UNDERWAY, Cell, Channel, turn, wake
+from ._channel import UNDERWAY, Cell, Channel, wake
 from ._places import Pace
 from ._report import Report
 from ._thread import JobThread
@@ -98,7 +98,7 @@ class Feed:
             put = self._putter(channel, report)
             while True:
                 if len(channel.items) >= channel.capacity:
-                    await turn(channel.writers)
+                    await channel.emptied()
                     continue
                 try:
                     item = await anext(iterator)
@@ -113,7 +113,7 @@ class Feed:
     async def _threaded(self, iterator: Iterator[Any], channel: Channel, report: Report) -> None:
         thread = JobThread("source of a stream")
         put = self._putter(channel, report)
-        pace = Pace(channel.capacity)
+        pace = Pace(channel.most)
         items: deque[Any] = deque()
         stop: list[bool] = []
 
@@ -168,5 +168,5 @@ class Feed:
 
 async def _room(channel: Channel) -> int:
     while (room := channel.capacity - len(channel.items)) <= 0:
-        await turn(channel.writers)
+        await channel.emptied()
     return room

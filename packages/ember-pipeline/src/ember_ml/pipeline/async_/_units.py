@@ -9,7 +9,7 @@ from typing import Any
 from .._stage import is_async
 from ..tasks._worker import Failed
 from ._caller import Caller
-from ._channel import VALUE, Cell, turn, wake
+from ._channel import VALUE, Cell, wake
 from ._node import Node
 from ._places import Here, Pace, Place, Spread, place_of
 from ._watch import cancelled, watched
@@ -71,36 +71,44 @@ class Plain(Unit):
         node = self.node
         call, report = node.stage.call, node.report
         inbox, outbox = node.inbox, node.outbox
-        waiting, ready = inbox.items, outbox.items
+        waiting, ready, readers = inbox.items, outbox.items, outbox.readers
         coroutine = is_async(call)
-        while True:
+        pace = Pace(outbox.most)
+        while not node.failing:
             if not waiting:
                 if inbox.closed:
                     return
-                await turn(inbox.readers)
+                await inbox.filled()
                 continue
-            if len(ready) >= outbox.capacity:
-                await turn(outbox.writers)
+            room = outbox.capacity - len(ready)
+            if room <= 0:
+                await outbox.emptied()
                 continue
-            cell = waiting.popleft()
-            if inbox.writers and len(waiting) <= inbox.low:
-                wake(inbox.writers)
-            report.inputs += 1
-            try:
-                result = call(cell[VALUE])
-                if coroutine or hasattr(result, "__await__"):
-                    result = await result
-            except BaseException as error:
-                node.hold(cell)
-                _raised(node, cell, error)
-                if node.failing:
-                    return
-            else:
+            # Nobody else takes from the one side or puts on the other, so that one look is enough
+            # for several items, and they are counted together if they are quick.
+            items = min(inbox.until_low(), room, pace.items)
+            pace.begin()
+            report.inputs += items
+            for done in range(items):
+                cell = waiting.popleft()
+                try:
+                    result = call(cell[VALUE])
+                    if coroutine or hasattr(result, "__await__"):
+                        result = await result
+                except BaseException as error:
+                    report.inputs -= items - done - 1
+                    report.outputs += done
+                    node.hold(cell)
+                    _raised(node, cell, error)
+                    break
                 cell[VALUE] = result
-                report.outputs += 1
                 ready.append(cell)
-                if outbox.readers:
-                    wake(outbox.readers)
+                if readers:
+                    wake(readers)
+            else:
+                report.outputs += items
+                pace.end(items)
+            inbox.taken()
 
 
 class OneByOne(Unit):
