@@ -115,3 +115,11 @@ def test_the_core_is_imported_lightly():
     code = "import sys, ember_ml.nn; print(sorted({'numpy', 'optree'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n", "optree is half of the time: import it where a container is met"
+
+
+def test_pipelines_are_imported_lightly():
+    heavy = ["tenacity", "rich", "networkx", "matplotlib", "ray", "multiprocessing"]
+    heavy.append("concurrent.futures.process")
+    code = f"import sys, ember_ml.pipeline; print([n for n in {heavy} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n", "import what only some pipelines need where they need it"

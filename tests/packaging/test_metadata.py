@@ -13,12 +13,12 @@ LIGHT = {
     "ember-backend-torch": {"ember-core", "torch"},
     "ember-backend-mlx": {"ember-core", "mlx"},
     "ember-data": {"ember-core"},
-    "ember-pipeline": {"ember-core"},
+    "ember-pipeline": {"ember-core", "tenacity"},
 }
 EXTRAS = {
     "ember-core": {"numpy", "torch", "mlx", "all", "plot", "testing"},
     "ember-data": {"audio", "text", "vision", "tables"},
-    "ember-pipeline": {"ray"},
+    "ember-pipeline": {"draw", "progress", "ray"},
 }
 
 
@@ -60,6 +60,14 @@ def test_extras_of_the_core_name_the_backends():
     for engine in ("numpy", "torch", "mlx"):
         assert required(extras[engine]) == {f"ember-backend-{engine}"}
     assert set(extras["all"]) == {*extras["numpy"], *extras["torch"], *extras["mlx"]}
+
+
+@pytest.mark.parametrize(
+    "extra, packages",
+    [("draw", {"matplotlib", "networkx"}), ("progress", {"rich"}), ("ray", {"ray"})],
+)
+def test_extras_of_the_pipelines(extra, packages):
+    assert required(project("ember-pipeline")["optional-dependencies"][extra]) == packages
 
 
 @pytest.mark.parametrize("name", NAMES)
