@@ -215,6 +215,34 @@ def test_what_cannot_be_called_is_refused(stage):
         Pipeline("p").add_stage(stage)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        "where",
+        "concurrency",
+        "ordered",
+        "batch_size",
+        "batch_timeout",
+        "retry",
+        "timeout",
+        "rate_limit",
+        "on_error",
+        "failure_budget",
+    ],
+)
+def test_the_options_of_the_asynchronous_kind_are_refused_with_its_name(option):
+    pipeline = Pipeline("load")
+    message = rf"{option} is an option of AsyncPipeline; use AsyncPipeline\('load'\)"
+    with pytest.raises(ArgumentError, match=message):
+        pipeline.add_stage(double, **{option: 2})
+    assert len(pipeline) == 0
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(ArgumentError, match="nmae is not an option of add_stage"):
+        Pipeline("p").add_stage(double, nmae="x")
+
+
 def test_an_object_that_can_only_be_fitted_is_refused_with_the_way_out():
     with pytest.raises(ArgumentError, match=r"add_stage\(obj\.fit_transform\)"):
         Pipeline("p").add_stage(OnlyFitTransform())
