@@ -11,6 +11,7 @@ from .._builder import PipelineBuilder
 from .._stage import StageLike, callable_of, is_async, name_of
 from ..actors._dead_letters import DeadLetters
 from ..tasks._options import OnError, Where, stage_options
+from ._chunks import ChunkedRun, shares_a_call
 from ._events import Emitter, OnEvent
 from ._once import once
 from ._report import Report
@@ -293,7 +294,8 @@ class AsyncPipeline(PipelineBuilder):
             checkpoint=None,
         )
         feed = Feed(source, repr(self), keep=plan.keeps_items)
-        return Stream(Run(plan, feed).results(), plan.report, letters)
+        run = ChunkedRun(plan, feed) if shares_a_call(plan, feed) else Run(plan, feed)
+        return Stream(run.results(), plan.report, letters)
 
     async def drain(
         self,

@@ -74,9 +74,9 @@ class Here:
 class InThread:
     """In a thread of its own."""
 
-    def __init__(self, call: Callable[[Any], Any], name: str) -> None:
+    def __init__(self, call: Callable[[Any], Any], thread: JobThread) -> None:
         self._call = call
-        self._thread = JobThread(name)
+        self._thread = thread
 
     async def one(self, value: Any) -> Any:
         """Apply the stage in the thread, and await on the loop what can be awaited."""
@@ -197,9 +197,10 @@ class Pace:
         """Items go."""
         self._since = time.perf_counter()
 
-    def end(self, items: int) -> None:
-        """All ``items`` are back."""
-        seconds = time.perf_counter() - self._since
+    def end(self, items: int, seconds: float | None = None) -> None:
+        """All ``items`` are back, if that is known after ``seconds`` of work."""
+        if seconds is None:
+            seconds = time.perf_counter() - self._since
         if seconds > 4 * _QUICK:
             self.items = max(1, self.items // 2)
         elif seconds < _QUICK and items == self.items:
@@ -230,7 +231,7 @@ def place_of(stage: Stage, call: Callable[[Any], Any], runtime: WorkerRuntime | 
     if runtime is not None:
         return InWorker(lambda: runtime.worker(call, name=name))
     if where == "thread":
-        return InThread(call, name)
+        return InThread(call, JobThread(name))
 
     async def process() -> Worker:
         from ..tasks._process import ProcessWorker

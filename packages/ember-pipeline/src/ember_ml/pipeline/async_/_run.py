@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._units import Unit
 
 # How many cells may wait between two stages, unless that is said, and how many if they are quick.
-_LEAST, _MOST = 16, 1024
+_LEAST, MOST = 16, 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Run:
         self.emitter = plan.emitter
         self.runtime = plan.runtime
         self._feed = feed
-        least, most = plan.buffer or _LEAST, plan.buffer or _MOST
+        least, most = plan.buffer or _LEAST, plan.buffer or MOST
         self._channels = [Channel(least, most) for _ in range(len(self.stages) + 1)]
         self._nodes = [
             Node(self, position, stage, *self._channels[position : position + 2])

@@ -45,6 +45,7 @@ class Feed:
         self.in_memory = isinstance(source, _IN_MEMORY)
         self.keep = keep
         self.first = first
+        self.index = first  # of the item to be read next
         self.iterator: Iterator[Any] | AsyncIterator[Any]
         if isinstance(source, AsyncIterable):
             self.iterator = aiter(source)
@@ -74,7 +75,7 @@ class Feed:
             channel.close(error)
 
     async def _direct(self, iterator: Iterator[Any], channel: Channel, report: Report) -> None:
-        numbered = enumerate(islice(iterator, self.first, None), self.first)
+        numbered = enumerate(islice(iterator, self.first, None), self.index)
         while True:
             room = await _room(channel)
             if self.keep:
@@ -153,7 +154,7 @@ class Feed:
             await thread.close()
 
     def _putter(self, channel: Channel, report: Report) -> Callable[[Any], None]:
-        index = self.first
+        index = self.index
 
         def put(item: Any) -> None:
             nonlocal index
