@@ -35,7 +35,9 @@ def shares_a_call(plan: Plan, feed: Feed) -> bool:
         and (feed.in_memory if places == {"inline"} else isinstance(feed.iterator, Iterator))
         and places != {"process"}
         and (plan.runtime is None or places == {"inline"})
-        and plan.deadline is plan.emitter is plan.checkpoint is None
+        and plan.deadline is None
+        and plan.emitter is None
+        and plan.checkpoint is None
         and is_chain(stages)
         and not any(is_async(stage.call) or stage.filters for stage in stages)
         and all(stage.options.plain for stage in stages)
@@ -59,12 +61,13 @@ class ChunkedRun:
         self._thread = JobThread(f"{self._plan.pipeline!r}")
         chunks = (_Inline if inline else _Threaded)(self._plan, self._feed, self._thread)
         rest: AsyncGenerator[Any, None] | None = None
+        self._plan.begin()
         try:
             # The first item goes step by step, to see whether a plain callable gives something to
             # be awaited, as one does that calls a coroutine function.
             given = await self._first(inline)
             while given:
-                results = iter(given)
+                results = iter(() if self._plan.drop else given)
                 try:
                     for result in results:
                         yield result
@@ -87,7 +90,7 @@ class ChunkedRun:
             report.cancelled += report.in_flight
             for stage in report.stages:
                 stage.cancelled += stage.in_flight
-            report.finish()
+            self._plan.end()
 
     async def _first(self, inline: bool) -> list[Any]:
         plan = self._plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,15 +12,18 @@ from .._builder import PipelineBuilder
 from .._stage import StageLike, callable_of, is_async, name_of
 from ..actors._dead_letters import DeadLetters
 from ..tasks._options import OnError, Where, stage_options
+from ._checkpoint import Checkpoint
 from ._chunks import ChunkedRun, shares_a_call
 from ._events import Emitter, OnEvent
 from ._once import once
+from ._progress import ProgressDisplay
 from ._report import Report
 from ._run import Plan, Run
 from ._source import Feed, Source
 from ._stream import Stream
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from tenacity import BaseRetrying
 
     from ..tasks._rate import RateLimit
@@ -226,6 +230,8 @@ class AsyncPipeline(PipelineBuilder):
         *,
         buffer: int | None = None,
         deadline: float | None = None,
+        progress: bool | Progress = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         on_event: OnEvent | None = None,
         dead_letters: DeadLetters | None = None,
         runtime: WorkerRuntime | None = None,
@@ -248,6 +254,11 @@ class AsyncPipeline(PipelineBuilder):
             buffer: How many items may wait in front of each stage and of the consumer. None: 16,
                 and up to 1024 where so many are dealt with in a millisecond.
             deadline: Seconds after which the run is ended, from its start.
+            progress: True to show how the run comes along, or a ``rich`` `Progress` to show it in;
+                needs ``pip install "ember-pipeline[progress]"``.
+            checkpoint: A file that keeps how far the run has come: the items from the start without
+                a gap that were left out or dead-lettered, or after which the consumer has asked for
+                another. The same call again, with the same source, begins behind them.
             on_event: Called with each `Event` of the run.
             dead_letters: Where items go on which a stage has failed for good. By default those of
                 the stream.
@@ -263,14 +274,86 @@ class AsyncPipeline(PipelineBuilder):
             StageError: If a stage raises. What ``source`` itself raises is raised unchanged.
             FailureBudgetExceeded: If a stage fails more often than it may.
             DeadlineExceeded: If the deadline passes.
+            CheckpointError: If the checkpoint cannot be used.
 
         Example:
+            >>> import asyncio
             >>> async def main():
             ...     square = AsyncPipeline("square").add_stage(lambda x: x * x)
             ...     return [y async for y in square.stream(range(4))]
             >>> asyncio.run(main())
             [0, 1, 4, 9]
         """
+        return self._stream(
+            source,
+            buffer=buffer,
+            deadline=deadline,
+            progress=progress,
+            checkpoint=checkpoint,
+            on_event=on_event,
+            dead_letters=dead_letters,
+            runtime=runtime,
+            drop=False,
+        )
+
+    async def drain(
+        self,
+        source: Source,
+        /,
+        *,
+        buffer: int | None = None,
+        deadline: float | None = None,
+        progress: bool | Progress = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_event: OnEvent | None = None,
+        dead_letters: DeadLetters | None = None,
+        runtime: WorkerRuntime | None = None,
+    ) -> Report:
+        """Lead all of ``source`` through the stages, drop the results and return the report.
+
+        Takes and raises what `stream` does.
+
+        Example:
+            >>> import asyncio
+            >>> lines = AsyncPipeline("lines").add_stage(str.strip).add_filter(bool, name="filled")
+            >>> report = asyncio.run(lines.drain([" a", "", "b "]))
+            >>> report.inputs, report.outputs, report.filtered, report.balanced
+            (3, 2, 1, True)
+        """
+        stream = self._stream(
+            source,
+            buffer=buffer,
+            deadline=deadline,
+            progress=progress,
+            checkpoint=checkpoint,
+            on_event=on_event,
+            dead_letters=dead_letters,
+            runtime=runtime,
+            drop=True,
+        )
+        async with stream:
+            async for _ in stream:
+                pass
+        return stream.report
+
+    async def __call__(self, raw: Any, /) -> Any:
+        """The same as `run`, which makes a pipeline a stage of another."""
+        return await self.run(raw)
+
+    def _stream(
+        self,
+        source: Source,
+        /,
+        *,
+        buffer: int | None,
+        deadline: float | None,
+        progress: bool | Progress,
+        checkpoint: str | os.PathLike[str] | None,
+        on_event: OnEvent | None,
+        dead_letters: DeadLetters | None,
+        runtime: WorkerRuntime | None,
+        drop: bool,
+    ) -> Stream:
         if buffer is not None:
             if not isinstance(buffer, int) or isinstance(buffer, bool):
                 raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
@@ -281,56 +364,25 @@ class AsyncPipeline(PipelineBuilder):
                 f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
             )
         letters = dead_letters if dead_letters is not None else DeadLetters()
-        total = len(source) if isinstance(source, Sized) else None
+        done = None if checkpoint is None else Checkpoint.open(checkpoint, self.name)
+        first = 0 if done is None else done.resume_at
+        total = max(0, len(source) - first) if isinstance(source, Sized) else None
+        report = Report(self.name, [stage.name for stage in self.stages], total=total)
         plan = Plan(
             stages=self.stages,
             pipeline=self.name,
             buffer=buffer,
             deadline=deadline,
-            report=Report(self.name, [stage.name for stage in self.stages], total=total),
+            report=report,
             letters=letters,
             emitter=None if on_event is None else Emitter(self.name, on_event),
             runtime=runtime,
-            checkpoint=None,
+            checkpoint=done,
+            display=None if progress is False else ProgressDisplay(report, progress),
+            drop=drop,
         )
-        feed = Feed(source, repr(self), keep=plan.keeps_items)
+        feed = Feed(source, repr(self), keep=plan.keeps_items, first=first)
+        if done is not None:
+            feed.too_short = done.too_short
         run = ChunkedRun(plan, feed) if shares_a_call(plan, feed) else Run(plan, feed)
-        return Stream(run.results(), plan.report, letters)
-
-    async def drain(
-        self,
-        source: Source,
-        /,
-        *,
-        buffer: int | None = None,
-        deadline: float | None = None,
-        on_event: OnEvent | None = None,
-        dead_letters: DeadLetters | None = None,
-        runtime: WorkerRuntime | None = None,
-    ) -> Report:
-        """Lead all of ``source`` through the stages, drop the results and return the report.
-
-        Takes and raises what `stream` does.
-
-        Example:
-            >>> lines = AsyncPipeline("lines").add_stage(str.strip).add_filter(bool, name="filled")
-            >>> report = asyncio.run(lines.drain([" a", "", "b "]))
-            >>> report.inputs, report.outputs, report.filtered, report.balanced
-            (3, 2, 1, True)
-        """
-        stream = self.stream(
-            source,
-            buffer=buffer,
-            deadline=deadline,
-            on_event=on_event,
-            dead_letters=dead_letters,
-            runtime=runtime,
-        )
-        async with stream:
-            async for _ in stream:
-                pass
-        return stream.report
-
-    async def __call__(self, raw: Any, /) -> Any:
-        """The same as `run`, which makes a pipeline a stage of another."""
-        return await self.run(raw)
+        return Stream(run.results(), report, letters)

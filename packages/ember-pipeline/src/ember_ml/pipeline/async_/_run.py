@@ -19,10 +19,13 @@ from ._source import Feed
 
 if TYPE_CHECKING:
     from ._checkpoint import Checkpoint
+    from ._progress import ProgressDisplay
     from ._units import Unit
 
 # How many cells may wait between two stages, unless that is said, and how many if they are quick.
 _LEAST, MOST = 16, 1024
+# Seconds between two looks at whether the checkpoint has to be written.
+_KEEPING = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class Plan:
         emitter: What tells events, if somebody listens.
         runtime: What supplies workers, unless it is this machine.
         checkpoint: What keeps note of the items that are done.
+        display: What shows the counts, if somebody watches.
+        drop: Whether results are dropped.
     """
 
     stages: Sequence[Stage]
@@ -50,11 +55,28 @@ class Plan:
     emitter: Emitter | None
     runtime: WorkerRuntime | None
     checkpoint: Checkpoint | None
+    display: ProgressDisplay | None
+    drop: bool
 
     @property
     def keeps_items(self) -> bool:
         """Whether cells must keep items as the source gave them."""
         return any(stage.options.on_error == "dead_letter" for stage in self.stages)
+
+    def begin(self) -> None:
+        """The run begins."""
+        if self.emitter is not None:
+            self.emitter.emit("run_started")
+        if self.display is not None:
+            self.display.start()
+
+    def end(self) -> None:
+        """The run has ended, and everything is counted."""
+        self.report.finish()
+        if self.display is not None:
+            self.display.stop()
+        if self.emitter is not None:
+            self.emitter.emit("run_finished", seconds=self.report.elapsed)
 
 
 class Run:
@@ -74,15 +96,16 @@ class Run:
             for position, stage in enumerate(self.stages)
         ]
         self._feeder: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._completed = False
 
     async def results(self) -> AsyncGenerator[Any, None]:
         """Yield what comes out, and end everything when that ends."""
         report, checkpoint = self.report, self.plan.checkpoint
         channel = self._channels[-1]
         items, writers = channel.items, channel.writers
-        if self.emitter is not None:
-            self.emitter.emit("run_started")
+        drop = self.plan.drop
         timer = self._start()
         try:
             while True:
@@ -91,7 +114,8 @@ class Run:
                     if writers and len(items) <= channel.low:
                         wake(writers)
                     report.outputs += 1
-                    yield cell[VALUE]
+                    if not drop:
+                        yield cell[VALUE]
                     if checkpoint is not None:
                         checkpoint.acknowledge(cell[INDEX])
                 elif channel.closed:
@@ -100,6 +124,7 @@ class Run:
                     await channel.filled()
             if channel.error is not None:
                 raise channel.error
+            self._completed = True
         finally:
             if timer is not None:
                 timer.cancel()
@@ -138,6 +163,9 @@ class Run:
         for unit in units:
             unit.start()
         self._tasks = [self._feeder, *(unit.task for unit in units)]
+        if self.plan.checkpoint is not None:
+            self._keeper = asyncio.create_task(self._keep(self.plan.checkpoint))
+        self.plan.begin()
         deadline = self.plan.deadline
         if deadline is None:
             return None
@@ -172,9 +200,35 @@ class Run:
             for channel in self._channels:
                 self.report.cancelled += len(channel.items)
                 channel.items.clear()
-            self.report.finish()
-            if self.emitter is not None:
-                self.emitter.emit("run_finished", seconds=self.report.elapsed)
+            try:
+                if self.plan.checkpoint is not None:
+                    await self._close(self.plan.checkpoint)
+            finally:
+                self.plan.end()
+
+    async def _keep(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint now and then."""
+        try:
+            while True:
+                await asyncio.sleep(_KEEPING)
+                if checkpoint.due:
+                    await checkpoint.flush()
+                    self._kept(checkpoint)
+        except Exception as error:
+            self._channels[-1].close(error)
+            self._channels[-1].error = error
+            self._stop(self._nodes)
+
+    async def _close(self, checkpoint: Checkpoint) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await finished([self._keeper])
+        await checkpoint.close(completed=self._completed)
+        self._kept(checkpoint)
+
+    def _kept(self, checkpoint: Checkpoint) -> None:
+        if self.emitter is not None:
+            self.emitter.emit("checkpointed", index=checkpoint.next)
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

@@ -37,11 +37,23 @@ class Feed:
         keep: Whether cells keep the item as it came from the source.
         first: How many items to pass over, as an earlier run has done them.
 
+    Attributes:
+        too_short: Makes the error for a source that has fewer items than are to be passed over.
+
     Raises:
         ArgumentError: If ``source`` is not iterable.
     """
 
-    def __init__(self, source: Source, owner: str, *, keep: bool = False, first: int = 0) -> None:
+    def __init__(
+        self,
+        source: Source,
+        owner: str,
+        *,
+        keep: bool = False,
+        first: int = 0,
+        too_short: Callable[[int], Exception] = ValueError,
+    ) -> None:
+        self.too_short: Callable[[int], Exception] = IndexError
         self.in_memory = isinstance(source, _IN_MEMORY)
         self.keep = keep
         self.first = first
@@ -75,7 +87,8 @@ class Feed:
             channel.close(error)
 
     async def _direct(self, iterator: Iterator[Any], channel: Channel, report: Report) -> None:
-        numbered = enumerate(islice(iterator, self.first, None), self.index)
+        self._skipped(sum(1 for _ in islice(iterator, self.first)))
+        numbered = enumerate(iterator, self.index)
         while True:
             room = await _room(channel)
             if self.keep:
@@ -93,9 +106,9 @@ class Feed:
         self, iterator: AsyncIterator[Any], channel: Channel, report: Report
     ) -> None:
         try:
-            for _ in range(self.first):
+            for passed in range(self.first):
                 if await anext(iterator, channel) is channel:
-                    return
+                    raise self.too_short(passed)
             put = self._putter(channel, report)
             while True:
                 if len(channel.items) >= channel.capacity:
@@ -129,9 +142,7 @@ class Feed:
                     return
 
         def skip() -> None:
-            for _ in islice(iterator, self.first):
-                if stop:
-                    return
+            self._skipped(sum(not stop for _ in islice(iterator, self.first)))
 
         try:
             if self.first:
@@ -152,6 +163,10 @@ class Feed:
             if isinstance(iterator, Generator):
                 await thread.do(iterator.close)
             await thread.close()
+
+    def _skipped(self, items: int) -> None:
+        if items < self.first:
+            raise self.too_short(items)
 
     def _putter(self, channel: Channel, report: Report) -> Callable[[Any], None]:
         index = self.index

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._stage import is_async
+from ..tasks._options import StageOptions
 from ..tasks._worker import Failed
 from ._caller import Caller
 from ._channel import VALUE, Cell, wake
@@ -120,9 +121,7 @@ class OneByOne(Unit):
         wiring, options = node.wiring, node.stage.options
         caller = Caller(node.stage, self.place, node.report, node.run.emitter)
         bare = (
-            isinstance(self.place, Here)
-            and node.run.emitter is None
-            and options.retry is options.timeout is options.rate_limit is options.batch_size is None
+            isinstance(self.place, Here) and node.run.emitter is None and _without_limits(options)
         )
         while (cell := await node.take()) is not None:
             self.cells = (cell,)
@@ -239,13 +238,16 @@ def units_of(node: Node) -> list[Unit]:
         return [Batches(node) for _ in range(options.concurrency)]
     inline = options.place(is_async(stage.call)) == "inline"
     alone = options.concurrency == 1 and not stage.filters
-    limits = (options.retry, options.timeout, options.rate_limit)
-    free = run.emitter is None and all(limit is None for limit in limits)
+    free = run.emitter is None and _without_limits(options)
     if inline and alone and free and node.wiring.chain:
         return [Plain(node)]
     if free and not inline:
         return [Several(node) for _ in range(options.concurrency)]
     return [OneByOne(node) for _ in range(options.concurrency)]
+
+
+def _without_limits(options: StageOptions) -> bool:
+    return options.retry is None and options.timeout is None and options.rate_limit is None
 
 
 def _raised(node: Node, cell: Cell, error: BaseException) -> None:

@@ -12,15 +12,14 @@ _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1
 async def watched(work: Awaitable[None], look: Callable[[], None]) -> None:
     """Await ``work``, and look now and then how far it is, the more rarely the longer it takes."""
     loop = asyncio.get_running_loop()
-    pause = _FIRST_LOOK
+    timer: asyncio.TimerHandle
 
-    def again() -> None:
-        nonlocal pause, timer
+    def again(pause: float) -> None:
+        nonlocal timer
         look()
-        pause = min(2 * pause, _LAST_LOOK)
-        timer = loop.call_later(pause, again)
+        timer = loop.call_later(pause, again, min(2 * pause, _LAST_LOOK))
 
-    timer = loop.call_later(pause, again)
+    timer = loop.call_later(_FIRST_LOOK, again, 2 * _FIRST_LOOK)
     try:
         await work
     finally:
