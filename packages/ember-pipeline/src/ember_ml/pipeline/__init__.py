@@ -11,13 +11,17 @@ from ._errors import (
     AskCycleError,
     AskTimeout,
     CheckpointError,
+    DeadlineExceeded,
+    FailureBudgetExceeded,
     HandlerCancelled,
+    ItemFiltered,
     MailboxClosed,
     MailboxFull,
     MissingExtraError,
     PipelineError,
     RemoteError,
     StageError,
+    StageTimeout,
     SystemFailed,
     TooManyRestarts,
     UsageError,
@@ -42,11 +46,11 @@ from .actors import (
 from .async_ import AsyncPipeline
 from .async_._events import Event
 from .async_._report import Report, StageReport
+from .async_._stream import Stream
 from .tasks import RateLimit, Retry
 from .wiring._graph import INPUT
 
 __all__ = [
-    "INPUT",
     "Actor",
     "ActorInfo",
     "ActorRef",
@@ -60,8 +64,12 @@ __all__ = [
     "CheckpointError",
     "DeadLetter",
     "DeadLetters",
+    "DeadlineExceeded",
     "Event",
+    "FailureBudgetExceeded",
     "HandlerCancelled",
+    "INPUT",
+    "ItemFiltered",
     "Mailbox",
     "MailboxClosed",
     "MailboxFull",
@@ -75,6 +83,8 @@ __all__ = [
     "Stage",
     "StageError",
     "StageReport",
+    "StageTimeout",
+    "Stream",
     "Supervision",
     "SystemFailed",
     "Terminated",
