@@ -249,6 +249,23 @@ def test_a_failure_keeps_nothing_alive_once_it_is_dropped(way):
         gc.enable()
 
 
+def test_a_pipeline_that_is_dropped_keeps_nothing_alive():
+    class Model(Thing):
+        def __call__(self, x):
+            return x
+
+    model = Model()
+    ref = weakref.ref(model)
+    pipeline = Pipeline("p").add_stage(model)
+    gc.disable()
+    try:
+        assert [pipeline.run(0), pipeline.run(1), *pipeline.map([2, 3])] == [0, 1, 2, 3]
+        del model, pipeline
+        assert ref() is None
+    finally:
+        gc.enable()
+
+
 def test_a_long_chain():
     pipeline = Pipeline("p")
     for _ in range(1000):

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
-from ember_ml.pipeline import INPUT, AsyncPipeline, Pipeline, StageError
+from ember_ml.pipeline import (
+    INPUT,
+    AsyncPipeline,
+    Pipeline,
+    PipelineError,
+    StageError,
+    StageNotFoundError,
+)
 
 
 def double(x):
@@ -202,13 +209,15 @@ def test_stages_are_found_by_name_path_and_position():
     assert double not in outer
 
 
-def test_a_missing_stage_is_an_error_that_lists_those_that_are_there():
-    with pytest.raises(KeyError, match="no stage 'lift'; its stages are 'load', 'left'"):
-        diamond()["lift"]
-    with pytest.raises(KeyError, match="no stage 'lift'"):
-        diamond()["lift":]
-    with pytest.raises(IndexError):
-        diamond()[4]
+@pytest.mark.parametrize("key", ["lift", 4, -5, slice("lift", None), slice("load/x")], ids=repr)
+def test_a_missing_stage_is_an_error_that_lists_those_that_are_there(key):
+    with pytest.raises(
+        StageNotFoundError, match="has no stage .*; its stages are 'load'"
+    ) as caught:
+        diamond()[key]
+    assert isinstance(caught.value, KeyError)
+    assert isinstance(caught.value, IndexError)
+    assert isinstance(caught.value, PipelineError)
 
 
 def chain():

@@ -11,6 +11,7 @@ from typing import Any, Self, overload
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from ._errors import StageNotFoundError
 from ._stage import Stage, StageLike, callable_of, is_async, name_of
 from .tasks._options import StageOptions
 from .wiring._graph import INPUT, ends_of, part_of, runs_of, sources_of, unused_name
@@ -104,8 +105,8 @@ class PipelineBuilder(ABC):
                 or positions, the end of which is left out as in every slice.
 
         Raises:
-            KeyError: If there is no stage of that name.
-            IndexError: If there is no stage at that position.
+            StageNotFoundError: If there is no stage of that name or at that position; it is a
+                KeyError and an IndexError.
             InvalidValueError: If the part would take several results from outside.
 
         Example:
@@ -126,6 +127,8 @@ class PipelineBuilder(ABC):
             if stage is None:
                 raise self._missing(key)
             return stage
+        if not -len(self) <= key < len(self):
+            raise self._missing(key)
         return self._stages[key]
 
     def __or__(self, stage: StageLike, /) -> Self:
@@ -210,9 +213,9 @@ class PipelineBuilder(ABC):
             raise self._missing(key)
         return names.index(key)
 
-    def _missing(self, name: str) -> KeyError:
+    def _missing(self, key: str | int) -> StageNotFoundError:
         known = ", ".join(repr(stage.name) for stage in self._stages) or "none"
-        return KeyError(f"{self!r} has no stage {name!r}; its stages are {known}")
+        return StageNotFoundError(f"{self!r} has no stage {key!r}; its stages are {known}")
 
 
 def _checked_name(name: object, owner: str) -> str:

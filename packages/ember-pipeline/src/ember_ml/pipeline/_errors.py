@@ -76,6 +76,13 @@ class StageError(PipelineError):
         )
 
 
+class StageNotFoundError(PipelineError, KeyError, IndexError):
+    """A pipeline has no stage of that name, or at that position."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # and not in quotes, as a KeyError
+
+
 class WorkerDied(PipelineError):
     """The process that a stage or an actor ran in has ended. The call may have been carried out."""
 

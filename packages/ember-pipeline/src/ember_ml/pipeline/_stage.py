@@ -32,7 +32,7 @@ class Predictor(Protocol):
 StageLike = Callable[..., Any] | Transformer | Predictor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """One named step of a pipeline.
 
@@ -54,18 +54,6 @@ class Stage:
     target: object
     options: StageOptions
     filters: bool = False
-
-    def apply(self, item: Any) -> Any:
-        """Apply the stage to one item.
-
-        Raises:
-            StageError: If the stage raises.
-        """
-        try:
-            return self.call(item)
-        except Exception as error:
-            failure = self.failure(item, error)
-            raise failure from failure.cause
 
     def failure(
         self,

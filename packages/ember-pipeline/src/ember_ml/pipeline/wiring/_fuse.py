@@ -54,19 +54,38 @@ class Fused:
     each: Callable[[Iterator[Any]], Iterator[Any]]
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        self._stages = tuple(stages)
-        self._gives: dict[str, str] = {}
-        steps, results = _plan(self._stages)
-        self._takes = [takes for _, takes, _ in steps]
-        make, self._positions = _code(steps, results)
-        calls = [stage.call for stage in self._stages]
-        self._one, self.fill, self.each = make(
-            calls, ends_of(self._stages), self._first, self._failed, self._unawaited
+        steps, results = _plan(stages)
+        make, positions = _code(steps, results)
+        watch = _Watch(tuple(stages), [takes for _, takes, _ in steps], positions)
+        self.one, self.fill, self.each = make(
+            [stage.call for stage in stages],
+            ends_of(stages),
+            watch.gives,
+            watch.first,
+            watch.failed,
+            watch.unawaited,
         )
-        self.one = self._first
 
-    def _first(self, item: Any, index: int | None = None) -> Any:
-        """As `one`, but note what each stage gives, to tell it when it fails on a later item."""
+
+class _Watch:
+    """What generated code calls on the first item and when something is wrong.
+
+    It does not know the `Fused`, so that nothing that a pipeline holds is kept alive in a cycle.
+    """
+
+    def __init__(
+        self,
+        stages: tuple[Stage, ...],
+        takes: Sequence[tuple[int, ...]],
+        positions: Mapping[int, int],
+    ) -> None:
+        self.gives: dict[str, str] = {}
+        self._stages = stages
+        self._takes = takes
+        self._positions = positions
+
+    def first(self, item: Any, index: int | None = None) -> Any:
+        """Apply the stages to ``item``, and note what each gives, to tell it when it fails later."""
 
         def apply(stage: Stage, taken: list[Any]) -> Any:
             given = given_of(taken)
@@ -76,14 +95,12 @@ class Fused:
                 self._raise(stage, given, error, index)
             if type(result) is CoroutineType:
                 self._raise(stage, given, unawaited(result), index)
-            self._gives[stage.name] = f"{describe(result)} for {describe(given)}"
+            self.gives[stage.name] = f"{describe(result)} for {describe(given)}"
             return result
 
-        result = walk(self._stages, item, apply)
-        self.one = self._one
-        return result
+        return walk(self._stages, item, apply)
 
-    def _failed(self, variables: Mapping[str, Any], ticks: Any = None) -> None:
+    def failed(self, variables: Mapping[str, Any], ticks: Any = None) -> None:
         """Raise the `StageError` for the error in hand, unless it comes from the source."""
         # not handed over: among the variables it would keep them, and itself, alive in a cycle
         error = sys.exception()
@@ -95,11 +112,12 @@ class Fused:
             index = None if ticks is None else _MANY - length_hint(ticks)
             self._raise(self._stages[position], given, error, index)
 
-    def _unawaited(self, position: int, taken: Sequence[Any], result: Any) -> NoReturn:
+    def unawaited(self, position: int, taken: Sequence[Any], result: Any) -> NoReturn:
+        """Raise the `StageError` for a coroutine that a stage returned."""
         self._raise(self._stages[position], given_of(taken), unawaited(result), None)
 
     def _raise(self, stage: Stage, given: Any, error: Exception, index: int | None) -> NoReturn:
-        raise stage.failure(given, error, index, self._gives.get(stage.name))
+        raise stage.failure(given, error, index, self.gives.get(stage.name))
 
 
 def given_of(taken: Sequence[Any]) -> Any:
@@ -129,11 +147,13 @@ def _plan(stages: Sequence[Stage]) -> tuple[tuple[_Step, ...], tuple[int, ...]]:
 
 
 _SOURCE = """\
-def make(calls, ends, first, failed, unawaited):
+def make(calls, ends, gives, first, failed, unawaited):
     [{calls}] = calls
     [{ends}] = ends
 
     def one(v0):
+        if not gives:
+            return first(v0)
         try:
             {checked}
         except Exception:
