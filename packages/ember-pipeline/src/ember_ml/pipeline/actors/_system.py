@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
@@ -21,6 +21,9 @@ from ._spawning import ChildOptions, spawned
 from ._supervision import Restart, Supervision
 from ._watchdog import Blocked, Watchdog
 
+if TYPE_CHECKING:
+    from ..runtimes import Runtime
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +36,7 @@ class ActorSystem:
 
     Args:
         name: The first part of the actors' paths.
+        runtime: Where the actors live; by default here, on this event loop. See `RayRuntime`.
         supervision: What happens to the actors that `spawn` starts here when they fail. When it
             escalates, the system stops, and leaving the block raises `SystemFailed`.
         dead_letters: Where the messages go that no actor handled. By default the system's own.
@@ -78,6 +82,7 @@ class ActorSystem:
         self,
         name: str = "ember",
         *,
+        runtime: Runtime | None = None,
         supervision: Supervision | None = None,
         dead_letters: DeadLetters | None = None,
         blocked_after: float | None = 1.0,
@@ -94,6 +99,7 @@ class ActorSystem:
         self.name = name
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetters()
         self.failure: BaseException | None = None
+        self._runtime = runtime
         self._children = Children(name, supervision or Supervision(), self._fail)
         self._watchdog = Watchdog(blocked_after, on_blocked) if blocked_after is not None else None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -130,6 +136,7 @@ class ActorSystem:
             ArgumentError: If ``actor`` does not make an actor.
             InvalidValueError: If the name is taken or an option is none.
             UsageError: If the system has not been entered.
+            WorkerDied: If its process on the runtime could not be started, or has ended.
             Exception: What the actor's constructor or `on_start` raises.
         """
         if self._loop is None:
@@ -138,7 +145,8 @@ class ActorSystem:
             )
         refuse_if_stopping(self.name, self._stopping)
         options = ChildOptions(name, capacity, overflow, restart, supervision)
-        return await spawned(actor, args, self._children, self.dead_letters, options)
+        spawn = spawned if self._runtime is None else self._runtime.spawn
+        return await spawn(actor, args, self._children, self.dead_letters, options)
 
     def inspect(self) -> ActorInfo:
         """A picture of the tree, with the depth of each mailbox; print it.

@@ -29,20 +29,21 @@ def dumps(value: object) -> bytes:
 loads = pickle.loads
 
 
-def dump_error(error: BaseException) -> bytes:
-    """``error`` as bytes that can certainly be read, with its traceback as a note."""
+def dump_error(error: BaseException, *, traced: bool = True) -> bytes:
+    """``error`` as bytes that can certainly be read, with its traceback as a note if ``traced``."""
     text = "".join(traceback.format_exception(error)).rstrip()
-    try:
-        error.add_note(f"In the process:\n{text}")
-        if not isinstance(error, Exception):
-            return dumps(_described(error, text))
-        data = dumps(error)
-        # Many exceptions pickle and cannot be read, as they are made of other arguments than they keep.
-        if type(loads(data)) is type(error):
-            return data
-    except Exception:
-        pass
-    return dumps(_described(error, text))
+    portable: BaseException = RemoteError(f"{type(error).__name__}: {error}")
+    if isinstance(error, Exception):
+        try:
+            # Many exceptions pickle and cannot be read: they are made of other things than they keep.
+            copy = loads(dumps(error))
+            if type(copy) is type(error):
+                portable = copy
+        except Exception:
+            pass
+    if traced:
+        portable.add_note(f"In the process:\n{text}")
+    return dumps(portable)
 
 
 def unreadable(what: str, error: Exception) -> RemoteError:
@@ -51,9 +52,3 @@ def unreadable(what: str, error: Exception) -> RemoteError:
         f"{what} cannot be read in its process: {type(error).__name__}: {error}; what it is made of "
         "must be importable there (RayRuntime(runtime_env=...) can bring it)"
     )
-
-
-def _described(error: BaseException, text: str) -> RemoteError:
-    described = RemoteError(f"{type(error).__name__}: {error}")
-    described.add_note(f"In the process:\n{text}")
-    return described

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ember_ml.backend.errors import InvalidValueError
 
+from ..actors._children import Children
+from ..actors._dead_letters import DeadLetters
+from ..actors._ref import ActorRef
+from ..actors._spawning import ChildOptions
 from ..tasks._worker import Worker
-from ._ray_module import connect, import_ray
+from ._ledger import Ledger
+from ._node import Node
+from ._ray_module import connect, exchange_with, import_ray
+from ._space import Space
 from ._stage_host import RayWorker, StageHost
+
+if TYPE_CHECKING:
+    from ..actors._actor import Actor
 
 
 class RayRuntime:
@@ -68,6 +78,8 @@ class RayRuntime:
         self._connected = False
         self._owned = False
         self._workers: set[RayWorker] = set()
+        self._hosts_started: list[Any] = []
+        self._space: Space | None = None
 
     async def start(self) -> None:
         """Connect to Ray, if that has not been done.
@@ -93,6 +105,20 @@ class RayRuntime:
         await worker.load(call)
         return worker
 
+    async def spawn(
+        self,
+        actor: Callable[..., Actor],
+        args: tuple[Any, ...],
+        children: Children,
+        dead_letters: DeadLetters,
+        options: ChildOptions,
+    ) -> ActorRef:
+        """Start an actor in one of the hosts as one of ``children``; for `ActorSystem`."""
+        await self.start()
+        if self._space is None:
+            self._space = Space(self._new_node)
+        return await self._space.spawn(actor, args, children, dead_letters, options, self._node)
+
     async def close(self) -> None:
         """End all processes, and the connection to Ray if it was made here."""
         async with self._connecting:
@@ -100,6 +126,12 @@ class RayRuntime:
                 for worker in self._workers:
                     worker.kill()
                 self._workers.clear()
+                for host in self._hosts_started:
+                    import_ray().kill(host)
+                self._hosts_started.clear()
+                if self._space is not None:
+                    await self._space.close()
+                    self._space = None
                 if self._owned:
                     await asyncio.to_thread(import_ray().shutdown)
                 self._connected = False
@@ -115,7 +147,27 @@ class RayRuntime:
         state = "connected" if self._connected else "not connected"
         return f"RayRuntime({self._address or 'local'}, {state})"
 
-    def _process(self, host: type, name: str) -> Any:
+    async def _node(self) -> Node:
+        """Where the next actor lives."""
+        assert self._space is not None, "actors are spawned in the space"
+        most = self._hosts or max(1, int(import_ray().cluster_resources().get("CPU", 1)))
+        return await self._space.node(most)
+
+    async def _new_node(self, space: Space) -> Node:
+        from ._host import ActorHost
+
+        here = import_ray().get_runtime_context().get_node_id()
+        ledger = Ledger()
+        try:
+            handle = self._process(ActorHost, space.key, ledger.path, here)
+            self._hosts_started.append(handle)
+            node = Node(exchange_with(handle), ledger, space.at)
+            await node.greet()
+        finally:
+            ledger.unlink()
+        return node
+
+    def _process(self, host: type, *args: Any) -> Any:
         """A new process with a ``host`` in it, never restarted by Ray: that is decided here."""
         options = {**self._options, "max_restarts": 0, "max_task_retries": 0}
-        return import_ray().remote(**options)(host).remote(name)
+        return import_ray().remote(**options)(host).remote(*args)

@@ -7,7 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import PipelineError
+from .._errors import PipelineError, WorkerDied
+from ._connection import Exchange
+from ._link import Packet
 
 # Without a cluster, nothing but this machine can reach Ray, and it reports to nobody.
 _LOCAL = {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
@@ -50,3 +52,24 @@ def connect(address: str | None, options: Mapping[str, Any]) -> bool:
         return False
     ray.init(**({**_LOCAL, **options} if local else {"address": address, **options}))
     return True
+
+
+def exchange_with(handle: Any) -> Exchange:
+    """The calls of a `Connection` to the Ray actor ``handle``."""
+    errors = import_ray().exceptions
+
+    async def exchange(packet: Packet[bytes], wait: bool, resend: bool, /) -> Packet[bytes]:
+        try:
+            answer: Packet[bytes] = await handle.exchange.remote(packet, wait, resend)
+            return answer
+        except errors.ActorUnavailableError as error:
+            raise ConnectionError(str(error)) from error
+        except errors.RayActorError as error:
+            raise WorkerDied(f"process on Ray has ended: {first_line(error)}") from error
+
+    return exchange
+
+
+def first_line(error: Exception) -> str:
+    """What Ray says in the first of its many lines."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

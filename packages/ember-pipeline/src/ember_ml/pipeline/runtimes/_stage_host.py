@@ -14,7 +14,7 @@ from typing import Any
 from .._errors import WorkerDied
 from ..tasks._worker import Failed, Outcome, Value
 from ._pickling import dump_error, dumps, loads, unreadable
-from ._ray_module import import_ray
+from ._ray_module import first_line, import_ray
 
 
 class StageHost:
@@ -137,13 +137,9 @@ class RayWorker:
         except errors.RayError as error:
             raise WorkerDied(
                 f"{self._name}: process {self.pid or '(not started)'} on Ray has ended: "
-                f"{_first_line(error)}"
+                f"{first_line(error)}"
             ) from error
 
 
 async def _awaited(result: Any) -> Any:
     return await result
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
