@@ -123,6 +123,17 @@ def test_the_index_is_that_of_the_outer_map():
     assert (error.pipeline, error.stage, error.index, error.item) == ("outer", "inner/int", 2, "x")
 
 
+def test_a_map_inside_a_stage_tells_its_own_index_where_there_is_no_other():
+    inner = Pipeline("inner").add_stage(int)
+    outer = Pipeline("outer").add_stage(lambda items: list(inner.map(items)), name="all")
+    with pytest.raises(StageError) as caught:
+        outer.run(["1", "2", "x"])
+    assert (caught.value.stage, caught.value.index) == ("all/int", 2)
+    with pytest.raises(StageError) as caught:
+        list(outer.map([["1"], ["1", "2", "x"]]))
+    assert (caught.value.stage, caught.value.index) == ("all/int", 1)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_what_the_source_raises_is_raised_unchanged(count):
     def source():

@@ -62,11 +62,6 @@ class StageError(PipelineError):
         self.gives = gives
         self.__cause__ = cause
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # not by `args`: whoever runs a nested pipeline may have set the index later
-        told = (self.pipeline, self.stage, self.item, self.cause, self.index, self.gives)
-        return type(self), told
-
     def __str__(self) -> str:
         which = "" if self.index is None else f" on item {self.index}"
         gives = "" if self.gives is None else f"; gives {self.gives}"

@@ -61,7 +61,7 @@ def is_chain(stages: Sequence[Stage]) -> bool:
 
 def spent_after(stages: Sequence[Stage]) -> list[tuple[str, ...]]:
     """For each stage, the names of the results that nobody needs any more when it has run."""
-    needed = set(ends_of(stages))
+    needed: set[str] = set()
     spent = []
     for stage in reversed(stages):
         spent.append(tuple(name for name in dict.fromkeys(stage.after) if name not in needed))
