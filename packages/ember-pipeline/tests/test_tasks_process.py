@@ -330,8 +330,9 @@ def test_ctrl_c_is_for_the_parent_alone(stages, tmp_path, ready):
     assert "leaked" not in errors
 
 
-def test_a_worker_that_nobody_closed_does_not_hold_up_the_end_of_the_program(stages, tmp_path):
-    with script(tmp_path, then="call.cancel()", close=False) as parent:
+@pytest.mark.parametrize("ready", [BEGUN, "worker.pid"], ids=["at work", "starting"])
+def test_a_worker_that_nobody_closed_does_not_hold_up_the_end(stages, tmp_path, ready):
+    with script(tmp_path, ready=ready, then="call.cancel()", close=False) as parent:
         out, errors = parent.communicate(timeout=60)
         assert stages.gone(int(out))
         assert (parent.returncode, errors) == (0, "")

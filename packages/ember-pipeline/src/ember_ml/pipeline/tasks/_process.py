@@ -99,16 +99,28 @@ class ProcessWorker:
         """
         self._closing = True
         if cancel:
-            self._killed = True  # in this order: the thread looks here when it has started one
-            if self._process is not None:
-                self._process.kill()
+            self._kill()
         if self._thread is not None:
             self._requests.put(None)
             await asyncio.wrap_future(self._ended)
             self._thread.join()
 
+    def _kill(self) -> None:
+        self._killed = True  # in this order: the thread looks here when it has started a process
+        if self._process is not None:
+            self._process.kill()
+
+    def _abandon(self) -> None:
+        """At the end of a program that has not closed the worker."""
+        self._kill()
+        if self._thread is not None:
+            self._thread.join(_GRACE)
+
     def _work(self) -> None:
         """In a thread of its own, as starting, sending and receiving may all block."""
+        import multiprocessing.util  # noqa: F401 - at exit it waits for processes: abandon them first
+
+        atexit.register(self._abandon)
         process = None
         try:
             process = self._process = _Process(self._name)
@@ -123,6 +135,7 @@ class ProcessWorker:
         finally:
             if process is not None:
                 process.end()
+            atexit.unregister(self._abandon)
             self._ended.set_result(None)
             self._refuse_the_rest()
 
@@ -179,8 +192,6 @@ class _Process:
             data.close()
             control.close()
         self.pid = self._process.pid
-        # A run that nobody ended: without this the interpreter would wait for the process.
-        atexit.register(self._process.kill)
 
     def load(self, stage: bytes) -> str:
         """Send the stage, and return why it cannot be used there, or nothing."""
@@ -237,7 +248,6 @@ class _Process:
         self._data.close()
         self._bury()
         self._control.close()
-        atexit.unregister(self._process.kill)
         self._process.close()
 
     def _bury(self) -> None:
