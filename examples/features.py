@@ -104,13 +104,14 @@ def write(result, *, folder, out):
 
 
 def pipeline_of(arguments):
-    """The three stages. The first and the last wait for files, the one between computes."""
+    """Decoding in processes, features by the batch in one thread, writing in another."""
     return (
         AsyncPipeline("features")
         .add_stage(
             decode,
             where="process",
             concurrency=arguments.workers,
+            timeout=60,
             on_error="dead_letter",
             rate_limit=arguments.rate,
         )
@@ -183,6 +184,8 @@ def main():
         arguments.folder = Path("sounds")
         if not arguments.folder.exists():
             make_sounds(arguments.folder)
+    if not arguments.folder.is_dir():
+        parser.error(f"there is no folder {arguments.folder}")
     known = SOUNDS | IMAGES
     paths = sorted(p for p in arguments.folder.rglob("*") if p.suffix.lower() in known)
     try:
