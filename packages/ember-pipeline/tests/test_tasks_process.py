@@ -127,11 +127,24 @@ async def test_a_process_that_dies_is_reported_with_its_number_and_end(stages, h
         assert stages.gone(pid)
 
 
-async def test_a_process_that_is_killed_between_two_calls_is_reported(stages):
+@pytest.mark.parametrize(
+    "number, name",
+    [
+        (signal.SIGTERM, "SIGTERM$"),
+        (signal.SIGKILL, "SIGKILL, which the system also sends when memory runs out$"),
+        pytest.param(
+            40,
+            "signal 40$",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="has no real-time signals"),
+        ),
+    ],
+    ids=["SIGTERM", "SIGKILL", "real-time"],
+)
+async def test_a_process_that_is_killed_between_two_calls_is_reported(stages, number, name):
     async with worker_of(stages.double) as worker:
         assert await worker.call([1]) == [Value(2)]
-        os.kill(worker.pid, signal.SIGTERM)
-        with pytest.raises(WorkerDied, match=f"process {worker.pid} was killed by SIGTERM"):
+        os.kill(worker.pid, number)
+        with pytest.raises(WorkerDied, match=f"process {worker.pid} was killed by {name}"):
             await worker.call([2])
 
 

@@ -176,10 +176,10 @@ class _Process:
 
         from ._process_child import serve
 
-        # Ctrl-C is for the parent alone, also before the process has come so far as to ignore it:
-        # it inherits what this thread blocks. The tracker unblocks, so it has to be there before.
-        resource_tracker.ensure_running()
         if hasattr(signal, "pthread_sigmask"):
+            # Ctrl-C is for the parent alone, also before the process is so far as to ignore it: it
+            # inherits what this thread blocks. The tracker's start unblocks, so that comes first.
+            resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         context = multiprocessing.get_context("spawn")
         self._data, data = context.Pipe()
@@ -231,9 +231,7 @@ class _Process:
         if code is None:
             how = "has ended"
         elif code < 0:
-            how = f"was killed by {signal.Signals(-code).name}"
-            if -code == signal.SIGKILL:
-                how += ", which the system also sends when memory runs out"
+            how = f"was killed by {_signal_name(-code)}"
         else:
             how = f"has ended with exit code {code}"
         if not self._loaded:
@@ -262,6 +260,14 @@ class _Process:
             if not self._process.is_alive():
                 raise EOFError
         return self._data.recv_bytes()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+    return f"{name}, which the system also sends when memory runs out" if number == 9 else name
 
 
 def _unpacked(returned: bool, packed: bytes, trace: str) -> Outcome:
