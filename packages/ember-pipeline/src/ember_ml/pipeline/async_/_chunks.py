@@ -232,14 +232,16 @@ class _Threaded(_Chunks):
         job = self._job
         if job is not None:
             job.stop()
-            await self._thread.idle()
-            self._collect(job)
-            error = job.done.exception()
-            if error is not None:
-                self._end(job, error)
         if isinstance(self._iterator, Generator):
-            await self._thread.do(self._iterator.close)
-        await self._thread.close()
+            self._thread.begin(self._iterator.close)
+        try:
+            await self._thread.close()
+        finally:
+            if job is not None:
+                self._collect(job)
+                error = job.done.exception()
+                if error is not None:
+                    self._end(job, error)
 
     def _begin(self) -> _Job:
         job = self._job = _Job(self._fill, self._iterator, self._pace.items, self._in_memory)

@@ -65,15 +65,19 @@ class Node:
 
     async def take(self) -> Cell | None:
         """Take a cell when there is one and room for it; None when there will be none."""
-        while not self.failing:
+        # A stage may swallow its cancellation, and is not to go on with the next item then.
+        while not (self.failing or self.stopping):
             if self.room <= 0:
                 await self.outbox.emptied()
-            elif self.inbox.items:
+                continue
+            if self.inbox.items:
                 return self.pop()
-            elif self.inbox.closed:
+            # Whoever was woken, and has nothing to do, lets the next one look.
+            if self.outbox.writers:
+                wake(self.outbox.writers)
+            if self.inbox.closed:
                 return None
-            else:
-                await self.inbox.filled()
+            await self.inbox.filled()
         return None
 
     def pop(self) -> Cell:
@@ -81,7 +85,7 @@ class Node:
         inbox = self.inbox
         cell = inbox.items.popleft()
         inbox.taken()
-        # Whoever is woken wakes the next one, if there is something for it to do.
+        # Whoever is woken wakes the next one, if there is more to do.
         if inbox.readers and inbox.items:
             wake(inbox.readers)
         self.report.inputs += 1

@@ -16,6 +16,7 @@ from ._node import Node
 from ._places import WorkerRuntime
 from ._report import Report
 from ._source import Feed
+from ._watch import finished
 
 if TYPE_CHECKING:
     from ._checkpoint import Checkpoint
@@ -182,6 +183,7 @@ class Run:
         )
 
     def _stop(self, nodes: Sequence[Node]) -> None:
+        self._feed.stopping = True
         if self._feeder is not None:
             _cancel(self._feeder)
         for node in nodes:
@@ -234,18 +236,3 @@ class Run:
 def _cancel(task: asyncio.Task[None]) -> None:
     if not task.cancelling():  # a second cancellation would interrupt the task's clean-up
         task.cancel()
-
-
-async def finished(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Return when ``tasks`` have ended, whatever they ended with; a cancellation has to wait."""
-    interrupted: asyncio.CancelledError | None = None
-    while running := [task for task in tasks if not task.done()]:
-        try:
-            await asyncio.wait(running)
-        except asyncio.CancelledError as error:
-            interrupted = error
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # the channels have brought it to whoever waits for results
-    if interrupted is not None:
-        raise interrupted

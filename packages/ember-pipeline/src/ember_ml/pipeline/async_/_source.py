@@ -56,6 +56,7 @@ class Feed:
         self.too_short: Callable[[int], Exception] = IndexError
         self.in_memory = isinstance(source, _IN_MEMORY)
         self.keep = keep
+        self.stopping = False
         self.first = first
         self.index = first  # of the item to be read next
         self.iterator: Iterator[Any] | AsyncIterator[Any]
@@ -110,7 +111,7 @@ class Feed:
                 if await anext(iterator, channel) is channel:
                     raise self.too_short(passed)
             put = self._putter(channel, report)
-            while True:
+            while not self.stopping:  # though the source may swallow its cancellation
                 if len(channel.items) >= channel.capacity:
                     await channel.emptied()
                     continue
@@ -158,11 +159,12 @@ class Feed:
                     return
         finally:
             stop.append(True)
-            await thread.idle()
-            deliver()
             if isinstance(iterator, Generator):
-                await thread.do(iterator.close)
-            await thread.close()
+                thread.begin(iterator.close)
+            try:
+                await thread.close()
+            finally:
+                deliver()
 
     def _skipped(self, items: int) -> None:
         if items < self.first:

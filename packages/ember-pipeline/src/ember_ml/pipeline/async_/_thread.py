@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from ._watch import finished
+
 Job = Callable[[], None]
 
 
@@ -34,6 +36,7 @@ class JobThread:
             )
             self._thread.start()
         self._last = self._loop.create_future()
+        self._last.add_done_callback(_noticed)  # also if whoever waited for it is gone
         self._jobs.put((job, self._last))
         return self._last
 
@@ -50,15 +53,14 @@ class JobThread:
             await asyncio.wait([self._last])
 
     async def close(self) -> None:
-        """Return when the job in hand is done and the thread has ended."""
-        if self._thread is None:
-            return
-        self._jobs.put(None)
-        await self.idle()
-        if self._last is not None and not self._last.cancelled():
-            self._last.exception()  # whoever waited for it has been cancelled
-        self._thread.join()
-        self._thread = None
+        """Return when all jobs are done and the thread has ended, even if cancelled meanwhile."""
+        thread, self._thread = self._thread, None
+        if thread is not None and self._last is not None:
+            self._jobs.put(None)
+            try:
+                await finished([self._last])
+            finally:
+                thread.join()
 
     def _serve(self) -> None:
         while (order := self._jobs.get()) is not None:
@@ -82,3 +84,8 @@ def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
         done.set_result(None)
     else:
         done.set_exception(error)
+
+
+def _noticed(done: asyncio.Future[None]) -> None:
+    if not done.cancelled():
+        done.exception()

@@ -75,7 +75,7 @@ class Plain(Unit):
         waiting, ready, readers = inbox.items, outbox.items, outbox.readers
         coroutine = is_async(call)
         pace = Pace(outbox.most)
-        while not node.failing:
+        while not (node.failing or node.stopping):
             if not waiting:
                 if inbox.closed:
                     return
@@ -165,6 +165,8 @@ class Several(Unit):
                 await watched(self.place.many(values, results), deliver)
             except BaseException as error:
                 deliver()
+                if cancelled():
+                    raise
                 for cell in cells[settled:]:
                     if not node.failing:
                         _raised(node, cell, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 # Seconds until the first look at a call that has not returned, and between later ones at most.
 _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1
@@ -30,3 +30,18 @@ def cancelled() -> bool:
     """Whether the task that runs has been asked to end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def finished(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Return when ``tasks`` have ended, whatever they ended with; a cancellation has to wait."""
+    interrupted: asyncio.CancelledError | None = None
+    while running := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # so that it does not count as overlooked
+    if interrupted is not None:
+        raise interrupted
