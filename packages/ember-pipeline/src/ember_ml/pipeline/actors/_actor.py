@@ -169,7 +169,10 @@ class Actor(Address, ABC):
         return await self._cell.spawn(actor, args, options)
 
     def watch(self, other: ActorRef, /) -> None:
-        """Get one `Terminated` message when ``other`` has ended; at once if it has already."""
+        """Get one `Terminated` message when ``other`` has ended; at once if it has already.
+
+        To watch it twice is to watch it once, and a watch outlives a restart of this actor.
+        """
         cell = self._cell
         other._cell.watch(cell, cell.push)
 
@@ -178,7 +181,10 @@ class Actor(Address, ABC):
         other._cell.unwatch(self._cell)
 
     def send_after(self, delay: float, message: Any, /) -> Timer:
-        """Send ``message`` to this actor in ``delay`` seconds, unless it has ended by then."""
+        """Send ``message`` to this actor in ``delay`` seconds, unless it has ended by then.
+
+        Timers end with the instance that has set them: after a restart, set them anew.
+        """
         return Timer(self._cell, message, delay, None)
 
     def send_interval(self, interval: float, message: Any, /) -> Timer:

@@ -130,8 +130,19 @@ class Address:
             if cell.ended is not None:
                 return Terminated(cell.ref(), *cell.ended)
             return await self._elsewhere(self.terminated())
+        cycle = await cycle_through(cell)
+        if cycle is not None:
+            raise AskCycleError(
+                f"the end of {cell.path} cannot be awaited here, as it would wait for itself "
+                f"({cycle}); watch() it instead"
+            )
         end: asyncio.Future[Terminated] = asyncio.get_running_loop().create_future()
-        cell.watch(end, end.set_result)
+
+        def tell(news: Terminated) -> None:
+            if not end.done():  # its task may have been cancelled, and not know it yet
+                end.set_result(news)
+
+        cell.watch(end, tell)
         try:
             with waiting_for(cell):
                 return await end

@@ -66,6 +66,7 @@ class Cell(Inbox):
         renew: Makes another instance for a restart.
         restart: When it is restarted.
         supervision: How it supervises its own children.
+        grace: How many seconds its `on_stop` has where nobody waits for it patiently.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Cell(Inbox):
         renew: Callable[[], Handler] | None = None,
         restart: Restart = "transient",
         supervision: Supervision | None = None,
+        grace: float = Supervision.shutdown,
     ) -> None:
         super().__init__(path or name, mailbox, dead_letters)
         self.name = name
@@ -93,6 +95,8 @@ class Cell(Inbox):
         self.task: asyncio.Task[Any] | None = None
         self.started: asyncio.Future[BaseException | None] | None = None
         self._renew = renew
+        self._grace = grace
+        self._deadlines: list[asyncio.TimerHandle] = []
         self._in_hand: Any = _NOTHING
         self._drain = True
         self._stopped = asyncio.Event()
@@ -118,8 +122,13 @@ class Cell(Inbox):
         """Start a child."""
         from ._spawning import spawned  # which makes cells
 
-        refuse_if_stopping(self.path, self.stopping)
+        self.refuse_children()
         return await spawned(actor, args, self.children, self.dead_letters, options)
+
+    def refuse_children(self) -> None:
+        """Raise if it cannot spawn, as nobody would stop the child."""
+        ending = self.ended is not None or self._aborted or self.phase in ("ending", "restarting")
+        refuse_if_stopping(self.path, ending)
 
     def waits_for(self) -> list[Node]:
         """Whom the message in hand waits for, and the children that a stop waits for."""
@@ -142,10 +151,11 @@ class Cell(Inbox):
         if self.ended is not None:
             return
         self.give_up()
-        if self.phase == "starting" and not drain:
+        if self.phase in ("not started", "starting") and not drain:
             self._abort()
         elif timeout is not None:
-            self.after(timeout, self._abort)
+            loop = asyncio.get_running_loop()
+            self._deadlines.append(loop.call_later(timeout, self._abort))
         if await cycle_through(self) is None:
             with waiting_for(self):
                 await self._stopped.wait()
@@ -159,6 +169,8 @@ class Cell(Inbox):
 
     async def suspend(self) -> None:
         """End the instance, cancelling the message in hand, and wait for `revive`."""
+        if self.phase == "not started":  # it is about to begin with its first instance anyway
+            return
         if self.phase in ("starting", "running"):
             self._suspending = True
             self._interrupt()
@@ -216,6 +228,8 @@ class Cell(Inbox):
             raise error
 
     async def _live(self) -> tuple[Reason, BaseException | None]:
+        if self._aborted:
+            return "stopped", None
         self.phase = "starting"
         error = await self._begin(self.actor.on_start)
         self._tell_started(error)
@@ -225,37 +239,51 @@ class Cell(Inbox):
             end = await self._serve()
             await self._end()
             while True:
-                if self.stopping or end.what == "stop" or not await self._revival(end):
+                if not self._drains_on(end) and (
+                    self.stopping or end.what == "stop" or not await self._revival(end)
+                ):
                     return ("failed" if end.error is not None else "stopped"), end.error
-                error = await self._begin_again()
+                error = await self._begin_again(end.error)
                 self._tell_started(error)
                 if error is None:
                     break
+                if self.stopping:
+                    error = end.error if self._aborted else error
+                    return ("failed" if error is not None else "stopped"), error
                 # What has not started cannot be resumed.
                 end = await self._decided(error) or End("restart", error)
 
+    def _drains_on(self, end: End) -> bool:
+        """Whether it begins again by itself, as it is stopping and messages wait."""
+        waiting = self._drain and len(self.mailbox) > 0
+        return self.stopping and waiting and end.what == "restart"
+
     async def _begin(self, hook: Callable[[], Awaitable[None]]) -> BaseException | None:
         """Start the instance; return what kept it from starting."""
+        problem: Exception | None = None
         try:
             with self._scoped():
                 await self._as_turn(hook())
                 if not self._interrupted:
                     return None
-        except Exception as problem:
-            logger.error("%s failed to start", self.path, exc_info=problem)
+        except Exception as raised:
+            logger.error("%s failed to start", self.path, exc_info=raised)
             self.failed += 1
-            await self._stop_children()
-            return problem
+            problem = raised
         await self._stop_children()
+        self.cancel_timers()
+        if problem is not None:
+            return problem
         if self.stopping:
             return self.stopped_error()
         error, self._failure = self._failure, None
         return error or ActorStopped(f"{self.path} was suspended while it started")
 
-    async def _begin_again(self) -> BaseException | None:
+    async def _begin_again(self, error: BaseException | None) -> BaseException | None:
         self.phase = "starting"
         self.restarts += 1
-        cause, self._failure = self._failure, None
+        self._renewing = False
+        cause, self._failure = self._failure or error, None
         try:
             if self._renew is not None:
                 self.actor = self._renew()
@@ -282,8 +310,7 @@ class Cell(Inbox):
                 end = await self._decided(failure) if self.parent else End("stop", failure)
                 if end is not None:
                     return end
-                for child in self.children:  # the one that escalated cannot go on
-                    child.give_up()
+                self.children.give_up()  # the one that escalated cannot go on
             if self._suspending:
                 return End("suspend")
 
@@ -339,8 +366,7 @@ class Cell(Inbox):
     def _raised(self, entry: Any, error: BaseException) -> BaseException:
         """Tell the asker, or everybody else if there is none; raise what ends the actor."""
         if isinstance(error, asyncio.CancelledError):
-            assert self.task is not None
-            if self.task.cancelling() or self._interrupted:
+            if self._told_to_leave():
                 raise error  # the message is still in hand, for whoever looks next
             # What the handler awaited was cancelled. An asker must not take it for its own.
             cancelled = HandlerCancelled(
@@ -371,12 +397,15 @@ class Cell(Inbox):
         self.phase = "ending"
         self._bury_in_hand()
         await self._stop_children()
+        # Who stops it sets a limit if there is one; its supervisor's restarts do not wait for ever.
+        limit = None if self.stopping and not self._aborted else self._grace
         try:
-            with self._scoped():
+            with self._scoped(limit):
                 await self._as_turn(self.actor.on_stop())
         except Exception:
             logger.exception("on_stop of %s failed", self.path)
             self.failed += 1
+        self.cancel_timers()
 
     async def _stop_children(self) -> None:
         if not self._aborted:
@@ -410,6 +439,11 @@ class Cell(Inbox):
         """Whether it should leave what it is doing."""
         return self._scope is not None and self._scope.fired
 
+    def _told_to_leave(self) -> bool:
+        """Whether a cancellation is meant for the actor, not for what it awaits."""
+        assert self.task is not None, "an actor runs in a task"
+        return bool(self.task.cancelling()) or self._interrupted
+
     def _interrupt(self) -> None:
         if self._scope is not None:
             self._scope.fire()
@@ -418,18 +452,24 @@ class Cell(Inbox):
         self._aborted = True
         self._drain = False
         self.give_up()
+        if self._interrupted and self._scope is not None:
+            self._scope.fire_again()
         self._interrupt()
 
     @contextmanager
-    def _scoped(self) -> Iterator[None]:
-        """A block that `_interrupt` ends."""
+    def _scoped(self, limit: float | None = None) -> Iterator[None]:
+        """A block that `_interrupt` ends, or ``limit`` in seconds."""
         scope, before = Scope(), self._scope
+        loop = asyncio.get_running_loop()
+        timer = None if limit is None else loop.call_later(limit, scope.fire)
         with scope:
             self._scope = scope
             try:
                 yield
             finally:
                 self._scope = before
+                if timer is not None:
+                    timer.cancel()
 
     async def _as_turn(self, hook: Awaitable[None]) -> None:
         """Await ``hook`` as a turn of the actor, so that a cycle of asks through it is seen."""
@@ -437,8 +477,13 @@ class Cell(Inbox):
         self.hooks += 1
         turn.set((self, self.turn))
         self.busy = True
+        self.waits = []
         try:
             await hook
+        except asyncio.CancelledError as error:
+            if self._told_to_leave():
+                raise
+            raise HandlerCancelled(f"{self.path}: what its hook awaited was cancelled") from error
         finally:
             self.busy = False
             self.waits = []
@@ -459,6 +504,8 @@ class Cell(Inbox):
     def close(self, reason: Reason, error: BaseException | None) -> None:
         """The actor has ended."""
         super().close(reason, error)
+        for deadline in self._deadlines:
+            deadline.cancel()
         self._tell_started(self.stopped_error())
         self._quiet.set()
         self._stopped.set()
@@ -467,4 +514,4 @@ class Cell(Inbox):
 
 
 def _cancelled(cell: Cell) -> ActorStopped:
-    return ActorStopped(f"{cell.path} was restarted by its supervisor, and the message cancelled")
+    return ActorStopped(f"{cell.path} was told to end before it had handled the message")

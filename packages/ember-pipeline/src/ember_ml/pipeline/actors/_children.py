@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .._errors import ActorStopped, TooManyRestarts
 from ._supervision import Directive, Restart, Supervision
+from ._waiting import waiting_for
 
 if TYPE_CHECKING:
     from ._messages import Reason
@@ -27,6 +28,8 @@ class Child(Protocol):
     def name(self) -> str: ...
     @property
     def restart(self) -> Restart: ...
+    @property
+    def children(self) -> Children: ...
     def waits_for(self) -> list[Node]: ...
     @property
     def stopping(self) -> bool:
@@ -96,6 +99,8 @@ class Children:
         self._turn = asyncio.Lock()  # one restart of a group at a time
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers: dict[str, int] = {}
+        self._left = asyncio.Event()  # one has ended
+        self._escalated: list[Child] = []
 
     def __iter__(self) -> Iterator[Child]:
         return iter(tuple(self._children.values()))
@@ -105,6 +110,13 @@ class Children:
 
     def __contains__(self, name: str) -> bool:
         return name in self._children
+
+    def _has(self, child: Child) -> bool:
+        return self._children.get(child.name) is child
+
+    def everybody(self) -> list[Node]:
+        """The children and all below them, as nodes of that graph."""
+        return [node for child in self for node in (child, *child.children.everybody())]
 
     def cells(self) -> list[Node]:
         """The children as nodes of the graph of who waits for whom."""
@@ -142,22 +154,44 @@ class Children:
     def escalate(self, child: Child, error: BaseException) -> None:
         """Fail with the error of ``child``."""
         logger.error("%s escalates the failure of %s", self.path, child.path)
+        self._escalated.append(child)
         self._fail(error)
+
+    def give_up(self) -> None:
+        """End those that have escalated, as their supervisor goes on without them."""
+        escalated, self._escalated = self._escalated, []
+        for child in escalated:
+            child.give_up()
 
     def ended(self, child: Child, reason: Reason) -> None:
         """Forget ``child``."""
-        if self._children.get(child.name) is child:
+        if self._has(child):
             del self._children[child.name]
             self._rows.pop(child.name, None)
+        self._left.set()
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Stop all children, the youngest first."""
-        for task in tuple(self._tasks):
-            task.cancel()
+        await self._cancel_restarts()
         while self._children:
             child = next(reversed(self._children.values()))
             await child.stop(drain, timeout)
-            self._children.pop(child.name, None)
+            if self._has(child):
+                # It waits for whoever stops it, who would wait for ever.
+                await child.stop(False, 0)
+                with waiting_for(child):
+                    while self._has(child):
+                        self._left.clear()
+                        await self._left.wait()
+        await self._cancel_restarts()
+        self._escalated.clear()
+
+    async def _cancel_restarts(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _restart(self, child: Child, error: BaseException | None) -> None:
         if self.supervision.strategy == "one_for_one":

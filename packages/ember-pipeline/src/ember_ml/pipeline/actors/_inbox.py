@@ -107,7 +107,8 @@ class Inbox:
         if self.mailbox.closed:
             self.bury(message, "actor stopped", self.stopped_error())
         elif len(self.mailbox.items) < self.mailbox.limit:
-            self.mailbox.push(message)
+            self.mailbox.items.append(message)
+            self.mailbox.wake_reader()
         else:
             self.dropped(message)
 
@@ -161,14 +162,18 @@ class Inbox:
         handle.cancel()
         self._timers.discard(handle)
 
+    def cancel_timers(self) -> None:
+        """Cancel all that `after` returned."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
     def close(self, reason: Reason, error: BaseException | None) -> None:
         """The actor has ended: what waits is buried, and who watches is told."""
         self.mailbox.close()
         self.ended = (reason, error)
         self.bury_waiting()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self.cancel_timers()
         watchers, self._watchers = self._watchers, {}
         for tell in watchers.values():
             tell(Terminated(self.ref(), reason, error))

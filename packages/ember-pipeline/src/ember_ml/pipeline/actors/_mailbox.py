@@ -138,6 +138,8 @@ class Mailbox(Generic[T]):
         if self._closed:
             raise MailboxClosed(f"{self.name} is closed and takes no more messages")
         if self.overflow == "drop_old":
+            if len(self._pushed) > len(self.items):  # some have been taken
+                self._forget_taken()
             self._pushed[id(item)] = item
         self.items.append(item)
         self.wake_reader()
@@ -219,9 +221,13 @@ class Mailbox(Generic[T]):
 
     def _oldest(self) -> int | None:
         """Where the oldest item is that may be dropped: not one that was pushed."""
-        if self._pushed:  # taking an item does not look here, to stay fast
-            self._pushed = {id(item): item for item in self.items if id(item) in self._pushed}
+        if self._pushed:
+            self._forget_taken()
         return next((i for i, item in enumerate(self.items) if id(item) not in self._pushed), None)
+
+    def _forget_taken(self) -> None:
+        # Taking an item does not look whether it was pushed, to stay fast.
+        self._pushed = {id(item): item for item in self.items if id(item) in self._pushed}
 
     def _drop(self, item: T) -> None:
         if self.on_drop is not None:

@@ -13,7 +13,7 @@ class Scope:
     def __init__(self) -> None:
         self.fired = False
         self._task: asyncio.Task[object] | None = None
-        self._cancelled = False
+        self._cancelled = 0
         self._cancelling = 0
 
     def __enter__(self) -> Self:
@@ -26,9 +26,14 @@ class Scope:
         """Leave the block. Its own task, which looks at `fired`, is not cancelled."""
         if not self.fired and self._task is not None:
             self.fired = True
-            if not (_in_a_task() and asyncio.current_task() is self._task):
-                self._cancelled = True
-                self._task.cancel()
+            self.fire_again()
+
+    def fire_again(self) -> None:
+        """Cancel the block once more, if it has been told to end and goes on."""
+        if self._task is None or (_in_a_task() and asyncio.current_task() is self._task):
+            return
+        self._cancelled += 1
+        self._task.cancel()
 
     def __exit__(
         self,
@@ -39,9 +44,10 @@ class Scope:
         task, self._task = self._task, None
         if task is None or not self._cancelled:
             return False
-        # The same counting as in asyncio.Timeout: one cancellation is ours, any other goes on.
-        others = task.uncancel() > self._cancelling
-        return not others and kind is asyncio.CancelledError
+        # The same counting as in asyncio.Timeout: some cancellations are ours, any other goes on.
+        for _ in range(self._cancelled):
+            left = task.uncancel()
+        return left <= self._cancelling and kind is asyncio.CancelledError
 
 
 def _in_a_task() -> bool:

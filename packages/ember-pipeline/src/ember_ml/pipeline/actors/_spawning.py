@@ -114,6 +114,7 @@ async def spawned(
         renew=renew,
         restart=options.restart,
         supervision=options.supervision or type(actor).supervision,
+        grace=children.supervision.shutdown,
     )
     own.cell = cell
     children.add(cell)

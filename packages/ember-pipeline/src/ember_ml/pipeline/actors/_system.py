@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +21,8 @@ from ._mailbox import Overflow
 from ._ref import ActorRef
 from ._spawning import ChildOptions, spawned
 from ._supervision import Restart, Supervision
+from ._turn import turn
+from ._waiting import Node, cycle_through, waiting_for
 from ._watchdog import Blocked, Watchdog
 
 if TYPE_CHECKING:
@@ -104,7 +108,7 @@ class ActorSystem:
         self._watchdog = Watchdog(blocked_after, on_blocked) if blocked_after is not None else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
-        self._falling: asyncio.Task[None] | None = None
+        self._stops: set[asyncio.Task[None]] = set()
 
     async def spawn(
         self,
@@ -168,12 +172,20 @@ class ActorSystem:
     async def stop(self, *, drain: bool = True, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Stop all actors, the youngest first; leaving the block does it.
 
+        Called from the handler of one of them, or from one that they wait for, it returns at once
+        and they stop afterwards; leaving the block waits for them.
+
         Args:
             drain: Whether they handle what waits in their mailboxes.
             timeout: After how many seconds to cancel what an actor has in hand. None: never.
         """
         self._stopping = True
-        await self._children.stop(drain, timeout)
+        everybody = _Everybody(self.name, self._children)
+        if await cycle_through(everybody) is not None:
+            self._stop_later(drain, timeout)
+            return
+        with waiting_for(everybody):
+            await self._children.stop(drain, timeout)
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
@@ -194,6 +206,8 @@ class ActorSystem:
                 await self.stop()
             else:
                 await self.stop(drain=False, timeout=self._children.supervision.shutdown)
+            if self._stops:
+                await asyncio.wait(self._stops)
         except asyncio.CancelledError:
             await self.stop(drain=False, timeout=0)
             raise
@@ -210,10 +224,28 @@ class ActorSystem:
         if self.failure is None:
             self.failure = error
             logger.error("the actor system %r stops", self.name, exc_info=error)
-            self._falling = asyncio.get_running_loop().create_task(
-                self.stop(drain=False, timeout=self._children.supervision.shutdown),
-                name=f"{self.name} stops",
-            )
+            self._stopping = True
+            self._stop_later(False, self._children.supervision.shutdown)
+
+    def _stop_later(self, drain: bool, timeout: float | None) -> None:
+        context = contextvars.copy_context()
+        context.run(turn.set, None)  # it is no part of what a handler does
+        task = asyncio.get_running_loop().create_task(
+            self._children.stop(drain, timeout), name=f"{self.name} stops", context=context
+        )
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
 
     def __repr__(self) -> str:
         return f"ActorSystem({self.name!r}, {len(self._children)} actors)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Everybody:
+    """All actors of a system, for whom a stop of it waits."""
+
+    path: str
+    children: Children
+
+    def waits_for(self) -> list[Node]:
+        return self.children.everybody()

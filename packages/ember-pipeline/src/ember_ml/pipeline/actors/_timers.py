@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ember_ml.backend.errors import InvalidValueError
+
 from ._inbox import Inbox
 
 
@@ -14,6 +16,11 @@ class Timer:
     __slots__ = ("_cell", "_due", "_handle", "_interval", "_message")
 
     def __init__(self, cell: Inbox, message: Any, delay: float, interval: float | None) -> None:
+        if not delay >= 0 or (interval is not None and not interval > 0):
+            raise InvalidValueError(
+                f"{cell.path}: a timer needs a delay of at least 0 s and an interval of more than "
+                f"0 s, got {delay!r}"
+            )
         self._cell = cell
         self._message = message
         self._interval = interval

@@ -41,6 +41,7 @@ class Watchdog:
         self._patience = patience
         self._tell = tell
         self._end = threading.Event()
+        self._alive = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,13 +57,16 @@ class Watchdog:
     def stop(self) -> None:
         """End the thread."""
         self._end.set()
+        self._alive.set()  # the loop, which waits here, cannot answer
         if self._thread is not None:
             self._thread.join()
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-        alive = threading.Event()
-        while not self._end.is_set():
+        alive = self._alive
+        while True:
             alive.clear()
+            if self._end.is_set():
+                return
             asked = time.monotonic()
             try:
                 loop.call_soon_threadsafe(alive.set)

@@ -1,0 +1,13 @@
+"""Every test of this folder must leave no task behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+async def no_task_is_left():
+    yield
+    assert asyncio.all_tasks() == {asyncio.current_task()}
