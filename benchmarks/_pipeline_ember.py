@@ -117,6 +117,25 @@ def streamed(functions: Any, **options: Any) -> Callable[[], Any]:
     return case
 
 
+def drained(functions: Any, **options: Any) -> Callable[[], Any]:
+    """`AsyncPipeline.drain` of a range: the results are dropped."""
+
+    @contextmanager
+    def case() -> Iterator[Run]:
+        pipeline = _with_stages(AsyncPipeline("drain"), functions, **options)
+
+        async def measure(n: int) -> float:
+            start = time.perf_counter()
+            report = await pipeline.drain(range(n))
+            seconds = time.perf_counter() - start
+            assert report.outputs == n
+            return seconds
+
+        yield from on_loop(measure)
+
+    return case
+
+
 def _with_stages(pipeline: Any, functions: Any, **options: Any) -> Any:
     for function in functions:
         pipeline.add_stage(function, **options)
@@ -138,7 +157,8 @@ STREAM = {
     "functions": {
         "Ember, inline": streamed(BUILTINS, where="inline"),
         "Ember, thread": streamed(BUILTINS),
-        "Ember, lambdas in a thread": streamed(LAMBDAS),
+        "Ember, inline, drain": drained(BUILTINS, where="inline"),
+        "Ember, thread, drain": drained(BUILTINS),
     },
     "concurrent": {
         "Ember": streamed((increment,), concurrency=8),

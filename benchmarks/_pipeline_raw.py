@@ -156,13 +156,37 @@ def loop_lambdas() -> Iterator[Run]:
 
 
 @contextmanager
-def loop_awaits() -> Iterator[Run]:
-    """Three coroutine functions awaited one after another for each item."""
+def generator() -> Iterator[Run]:
+    """The three functions in an asynchronous generator: the least that ``async for`` can cost."""
+    f, g, h = BUILTINS
+
+    async def results(n: int) -> AsyncIterator[int]:
+        for x in range(n):
+            yield h(g(f(x)))
 
     async def measure(n: int) -> float:
-        start = time.perf_counter()
-        for x in range(n):
-            await increment(await increment(await increment(x)))
-        return time.perf_counter() - start
+        return await collect_async(results(n), n)
 
     yield from on_loop(measure)
+
+
+@contextmanager
+def generator_awaits() -> Iterator[Run]:
+    """Three coroutine functions awaited one after another, in an asynchronous generator."""
+
+    async def results(n: int) -> AsyncIterator[int]:
+        for x in range(n):
+            yield await increment(await increment(await increment(x)))
+
+    async def measure(n: int) -> float:
+        return await collect_async(results(n), n)
+
+    yield from on_loop(measure)
+
+
+STREAM = {
+    "coroutines": {"an async generator": generator_awaits},
+    "functions": {"an async generator": generator},
+    "concurrent": {},
+    "suspending": {},
+}

@@ -51,8 +51,8 @@ PARTS: dict[str, dict[str, Case]] = {
         **peers.MAP,
     },
     **{
-        part: {"asyncio.Queue": raw.queue, **ember.STREAM[part], **peers.STREAM[part]}
-        for part in ember.STREAM
+        part: {"asyncio.Queue": raw.queue, **cases, **ember.STREAM[part], **peers.STREAM[part]}
+        for part, cases in raw.STREAM.items()
     },
     "ray send": {"asyncio.Queue": raw.queue, **ray.SEND},
     "ray ask": {"asyncio.Queue and a future": raw.request, **ray.ASK},
@@ -69,6 +69,8 @@ GOALS = {
     ("coroutines", "Ember"): 1.3,
     ("functions", "Ember, inline"): 0.15,
     ("functions", "Ember, thread"): 0.15,
+    ("functions", "Ember, inline, drain"): 0.15,
+    ("functions", "Ember, thread, drain"): 0.15,
     ("concurrent", "Ember"): 4.5,
 }
 
@@ -128,11 +130,11 @@ def main() -> None:
     for part in arguments.parts:
         if part not in PARTS:
             parser.error(f"no part {part!r}; there are {', '.join(PARTS)}")
-    rounds, items = (5, 5_000) if arguments.quick else (21, 20_000)
+    rounds, items, budget = (7, 20_000, 0.05) if arguments.quick else (21, 100_000, 0.2)
     start = time.perf_counter()
     results = {}
     for part in arguments.parts or PARTS:
-        results[part] = figures_of(part, measure(PARTS[part], items, rounds, budget=0.2))
+        results[part] = figures_of(part, measure(PARTS[part], items, rounds, budget))
         show(part, results[part])
     print(f"\nmeasured in {time.perf_counter() - start:.0f} s")
     if not (arguments.quick or arguments.parts):
