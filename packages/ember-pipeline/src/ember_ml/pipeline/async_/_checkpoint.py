@@ -29,7 +29,8 @@ class Checkpoint:
 
     An item is acknowledged when nothing more is to be done for it. A resumed run begins with the
     first item that was not, so that items behind it which were acknowledged out of order come
-    again: each at least once. A run to the end of its source leaves a file that says so; the same
+    again: each at least once. Those of the last half second before a kill may come again too, as
+    the file is written no more often. A run to the end of its source leaves a file that says so; the same
     run again has nothing to do, except for items that have been added to the end of the source.
     Delete the file to begin anew.
 
