@@ -27,6 +27,11 @@ def pid_of(_):
     return os.getpid()
 
 
+def with_pid(x):
+    time.sleep(0.001)
+    return os.getpid(), x
+
+
 def a_generator(x):
     return (i for i in range(x))
 

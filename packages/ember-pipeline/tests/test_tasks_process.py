@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ember_ml.backend.errors import ArgumentError
-from ember_ml.pipeline._errors import RemoteError, UsageError, WorkerDied
+from ember_ml.pipeline import AsyncPipeline, RemoteError, UsageError, WorkerDied
 from ember_ml.pipeline.tasks._pickles import check_pickles, portable
 from ember_ml.pipeline.tasks._process import ProcessWorker
 from ember_ml.pipeline.tasks._worker import Failed, Value
@@ -275,6 +275,27 @@ async def test_nothing_is_left_over(stages):
     assert multiprocessing.active_children() == []
     assert threading.active_count() == threads
     assert open_files() <= files + 1  # the resource tracker of multiprocessing keeps one
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "unordered"])
+async def test_promise_7_nothing_is_lost_when_the_processes_of_a_stage_are_killed(stages, ordered):
+    pipeline = AsyncPipeline("p").add_stage(
+        stages.with_pid, where="process", concurrency=2, ordered=ordered
+    )
+    killed, found = [], []
+    async with pipeline.stream(range(400)) as stream:
+        async for pid, x in stream:
+            found.append(x)
+            if len(found) % 100 == 0 and pid not in killed and len(killed) < 3:
+                with contextlib.suppress(
+                    ProcessLookupError
+                ):  # it may have been killed by us before
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+    assert (found if ordered else sorted(found)) == list(range(400))
+    assert len(killed) > 0
+    assert (stream.report.outputs, stream.report.failures, stream.report.balanced) == (400, 0, True)
+    assert all(stages.gone(pid) for pid in killed)
 
 
 SCRIPT = """

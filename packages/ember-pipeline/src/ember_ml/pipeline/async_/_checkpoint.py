@@ -28,11 +28,11 @@ class Checkpoint:
     """The items of a source that are done, in a file that a kill at any moment leaves readable.
 
     An item is acknowledged when nothing more is to be done for it. A resumed run begins with the
-    first item that was not, so that items behind it which were acknowledged out of order come
-    again: each at least once. Those of the last half second before a kill may come again too, as
-    the file is written no more often. A run to the end of its source leaves a file that says so; the same
-    run again has nothing to do, except for items that have been added to the end of the source.
-    Delete the file to begin anew.
+    first item that was not: those behind it which were acknowledged out of order come again, and
+    after a kill those of the last half second too, which were not written yet. So each comes at
+    least once. A run to the end of its source leaves a file that says so; the same run again has
+    nothing to do, except for items that have been added to the end of the source. Delete the file
+    to begin anew.
 
     What it holds is bounded by the number of items under way, not by that of those acknowledged.
 
