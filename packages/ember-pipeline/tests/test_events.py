@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 
+from ember_ml.backend.errors import ArgumentError
 from ember_ml.pipeline import Event, Report, StageReport
 from ember_ml.pipeline.async_._events import Emitter
 
@@ -30,6 +31,16 @@ def test_a_hook_that_raises_is_logged_and_ends_nothing(caplog):
     (record,) = caplog.records
     assert record.getMessage() == "pipeline 'p': the event hook raised on 'failed'"
     assert record.exc_info[0] is KeyError
+
+
+async def asynchronous_hook(event):
+    pass
+
+
+@pytest.mark.parametrize("hook", [asynchronous_hook, 3], ids=["asynchronous", "number"])
+def test_a_hook_that_cannot_be_called_is_refused(hook):
+    with pytest.raises(ArgumentError, match="pipeline 'p': on_event must be a plain callable"):
+        Emitter("p", hook)
 
 
 def test_an_interrupt_in_a_hook_is_not_held_back():

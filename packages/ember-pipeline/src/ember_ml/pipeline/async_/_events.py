@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from ember_ml.backend.errors import ArgumentError
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +60,9 @@ OnEvent = Callable[[Event], object]
 class Emitter:
     """Makes events of one run and hands them to a hook, whose own errors are logged.
 
+    Raises:
+        ArgumentError: If the hook cannot be called, or is a coroutine function.
+
     Example:
         >>> seen = []
         >>> Emitter("parse", seen.append).emit("filtered", stage="keep", index=3)
@@ -67,6 +73,11 @@ class Emitter:
     __slots__ = ("_hook", "_pipeline")
 
     def __init__(self, pipeline: str, hook: OnEvent) -> None:
+        if not callable(hook) or inspect.iscoroutinefunction(hook):
+            raise ArgumentError(
+                f"pipeline {pipeline!r}: on_event must be a plain callable, as nothing waits for it, "
+                f"got {hook!r}; to await something, put the event into an asyncio.Queue"
+            )
         self._pipeline = pipeline
         self._hook = hook
 
