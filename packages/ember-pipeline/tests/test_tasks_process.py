@@ -350,6 +350,7 @@ def test_a_process_ends_when_its_parent_is_killed(stages, tmp_path):
         parent.kill()
         parent.wait(timeout=60)
         wait_until_gone(stages, pid)  # in the middle of a call that would never end
+        assert parent.stderr.read() == ""  # it ends when all who could write have ended
 
 
 @pytest.mark.parametrize("ready", [BEGUN, "worker.pid"], ids=["at work", "starting"])
