@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ember_ml.backend.errors import ArgumentError
 
-from ._address import Address
+from ._address import Address, call_on
 from ._cell import Cell
 from ._dead_letters import DeadLetters
 from ._mailbox import Mailbox, Overflow
@@ -173,12 +173,20 @@ class Actor(Address, ABC):
 
         To watch it twice is to watch it once, and a watch outlives a restart of this actor.
         """
-        cell = self._cell
-        other._cell.watch(cell, cell.push)
+        cell, watched = self._cell, other._cell
+        if cell.loop is None or watched.loop is None or cell.loop is watched.loop:
+            watched.watch(cell, cell.push)
+        else:
+            tell = functools.partial(call_on, cell.loop, cell.push)
+            call_on(watched.loop, watched.watch, cell, tell)
 
     def unwatch(self, other: ActorRef, /) -> None:
         """End the `watch`."""
-        other._cell.unwatch(self._cell)
+        cell, watched = self._cell, other._cell
+        if cell.loop is None or watched.loop is None or cell.loop is watched.loop:
+            watched.unwatch(cell)
+        else:
+            call_on(watched.loop, watched.unwatch, cell)
 
     def send_after(self, delay: float, message: Any, /) -> Timer:
         """Send ``message`` to this actor in ``delay`` seconds, unless it has ended by then.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import reprlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from .._errors import ActorStopped, AskCycleError, AskTimeout, UsageError
@@ -195,7 +197,14 @@ class Address:
 
     async def _elsewhere(self, work: Coroutine[Any, Any, T]) -> T:
         """Await ``work`` on the actor's event loop, which is not this one."""
-        return await asyncio.wrap_future(self._submit(work))
+        future = self._submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise self._loop_ended() from None
 
     def _from_thread(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
         try:
@@ -214,6 +223,11 @@ class Address:
         except TimeoutError:
             future.cancel()
             raise
+        except CancelledError:
+            raise self._loop_ended() from None
+
+    def _loop_ended(self) -> ActorStopped:
+        return ActorStopped(f"{self._cell.path} has stopped: its event loop has ended")
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Any:
         cell = self._cell
@@ -229,3 +243,9 @@ class Address:
 def _expire(reply: asyncio.Future[Any]) -> None:
     if not reply.done():
         reply.set_result(_EXPIRED)
+
+
+def call_on(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *args: Any) -> None:
+    """Call on another event loop, if that is not closed."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *args)
