@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from ember_ml.pipeline._errors import RemoteError, WorkerDied
-from ember_ml.pipeline.runtimes import RayRuntime
+from ember_ml.pipeline import RayRuntime, RemoteError, WorkerDied
 from ember_ml.pipeline.tasks._worker import Failed, Value
 
 

@@ -48,6 +48,7 @@ from .async_ import AsyncPipeline
 from .async_._events import Event
 from .async_._report import Report, StageReport
 from .async_._stream import Stream
+from .runtimes import RayRuntime, Runtime
 from .tasks import RateLimit, Retry
 from .wiring._graph import INPUT
 
@@ -78,9 +79,11 @@ __all__ = [
     "Pipeline",
     "PipelineError",
     "RateLimit",
+    "RayRuntime",
     "RemoteError",
     "Report",
     "Retry",
+    "Runtime",
     "Stage",
     "StageError",
     "StageNotFoundError",

@@ -85,7 +85,7 @@ class RayRuntime:
         """Connect to Ray, if that has not been done.
 
         Raises:
-            RayNotInstalled: If Ray is not installed.
+            MissingExtraError: If Ray is not installed.
         """
         async with self._connecting:
             if not self._connected:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import PipelineError, WorkerDied
+from .._errors import MissingExtraError, WorkerDied
 from ._connection import Exchange
 from ._link import Packet
 
@@ -20,22 +20,18 @@ _LOCAL_ENVIRONMENT = {
 }
 
 
-class RayNotInstalled(PipelineError, ImportError):
-    """Ray was asked for and cannot be imported."""
-
-
 @functools.cache
 def import_ray() -> Any:
     """The module ``ray``.
 
     Raises:
-        RayNotInstalled: If it is not installed.
+        MissingExtraError: If it is not installed.
     """
     try:
         import ray
         import ray.exceptions
     except ImportError as error:
-        raise RayNotInstalled(
+        raise MissingExtraError(
             'RayRuntime needs Ray, which is not installed: pip install "ember-pipeline[ray]"'
         ) from error
     return ray

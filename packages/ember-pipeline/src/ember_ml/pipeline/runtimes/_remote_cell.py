@@ -242,20 +242,22 @@ class RemoteCell(Cell):
         self._halt.add_done_callback(self._recalled)
 
     def _recalled(self, halt: asyncio.Future[tuple[int, int]]) -> None:
-        if halt.cancelled() or halt.exception() is not None:
-            return  # `died` has seen to it
-        self.progressed(*halt.result())
-        self._delivered = 0
+        self._take_back(halt)
         if self.stopping and not self._drain:
             self.bury_waiting()
-        self.mailbox.wake_reader()
+
+    def _take_back(self, halt: asyncio.Future[tuple[int, int]]) -> None:
+        if halt.exception() is None:  # else `died` has seen to it
+            self.progressed(*halt.result())
+            self._delivered = 0
+            self.mailbox.wake_reader()
 
     async def _settle(self, cancel: bool) -> None:
         """Leave nothing in the process but what has been done; the mailbox keeps the rest."""
         if not self._begun and not self._delivered:
             return
         halt = self.actor.halt(cancel=cancel)
-        halt.add_done_callback(self._recalled)
+        halt.add_done_callback(self._take_back)
         interruption: asyncio.CancelledError | None = None
         while not halt.done():
             try:
