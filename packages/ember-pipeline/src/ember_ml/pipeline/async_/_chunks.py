@@ -140,10 +140,10 @@ class _Chunks:
         self._in_memory = feed.in_memory
         self._thread = thread
         self._pace = Pace(plan.buffer or MOST)
-        self._index = feed.index  # of the first item that has not come through
+        self._feed = feed
 
     def _passed(self, items: int) -> None:
-        self._index += items
+        self._feed.index += items
         for stage in self._report.stages:
             stage.inputs += items
             stage.outputs += items
@@ -153,7 +153,7 @@ class _Chunks:
         self.error = error
         if not isinstance(error, StageError) or error.pipeline != self._pipeline:
             return False
-        error.index = self._index
+        error.index = self._feed.index
         for name, stage in zip(self._names, self._report.stages, strict=True):
             stage.inputs += 1
             if error.stage == name or error.stage.startswith(f"{name}/"):
