@@ -162,7 +162,7 @@ def place_of(runtime):
     """Where the stages run: a Ray cluster, or with None threads and processes of this machine."""
     if runtime == "local":
         return contextlib.nullcontext()
-    from ember_ml.pipeline.runtimes import RayRuntime
+    from ember_ml.pipeline import RayRuntime
 
     return RayRuntime()
 
