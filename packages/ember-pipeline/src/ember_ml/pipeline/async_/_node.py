@@ -118,21 +118,22 @@ class Node:
         self.run.filtered(cell, self.stage)
         self._settle(cell, GONE)
 
-    def failed(self, cell: Cell, error: Exception, cells: int = 1) -> None:
-        """The last attempt on ``cell``, or on a batch of ``cells`` that it begins, raised."""
+    def failed(self, cell: Cell, error: Exception, batch: Sequence[Any] | None = None) -> None:
+        """The last attempt on ``cell``, or on a ``batch`` that it begins, raised."""
         error = told(error)
         if isinstance(error, ItemFiltered):
             self.filtered(cell)
             return
         stage, report, run = self.stage, self.report, self.run
+        cells = 1 if batch is None else len(batch)
         report.failures += cells
         if run.emitter is not None:
             run.emitter.emit(
                 "failed", stage=stage.name, index=cell[INDEX], error=error, items=cells
             )
         if stage.options.on_error == "raise":
-            item = self.wiring.value(cell)
-            self.fatal(cell, stage.failure([item] if cells > 1 else item, error, cell[INDEX]))
+            item = self.wiring.value(cell) if batch is None else batch
+            self.fatal(cell, stage.failure(item, error, cell[INDEX]))
             return
         if stage.options.on_error == "skip":
             report.skipped += 1

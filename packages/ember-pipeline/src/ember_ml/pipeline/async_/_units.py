@@ -188,7 +188,7 @@ class Batches(Unit):
                 results = await caller.batch(values, cells[0][0])
             except Exception as error:
                 if len(cells) == 1 or node.stage.options.on_error == "raise":
-                    node.failed(cells[0], error, len(cells))
+                    node.failed(cells[0], error, values)
                 else:  # so that nobody pays for another's failure
                     await self._alone(caller, cells, values)
             except BaseException as error:
