@@ -48,7 +48,7 @@ from .async_ import AsyncPipeline
 from .async_._events import Event
 from .async_._report import Report, StageReport
 from .async_._stream import Stream
-from .runtimes import RayRuntime, Runtime
+from .runtimes import RayRuntime, Runtime, as_map_batches
 from .tasks import RateLimit, Retry
 from .wiring._graph import INPUT
 
@@ -97,4 +97,5 @@ __all__ = [
     "TooManyRestarts",
     "UsageError",
     "WorkerDied",
+    "as_map_batches",
 ]
