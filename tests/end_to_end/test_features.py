@@ -172,3 +172,29 @@ def test_stopped_in_mid_run_and_resumed(
     repeated = [name for name, status in first.items() if second[name] != status]
     assert len(repeated) <= TAIL[end]
     check_all(paths, tmp_path)
+
+
+def test_progress_of_each_stage_on_a_terminal(tmp_path: Path, command: Command) -> None:
+    make_sounds(tmp_path / "files", 6)
+    (tmp_path / "files" / "corrupt.wav").write_bytes(b"RIFF")
+    terminal, end = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command(), stdout=subprocess.DEVNULL, stderr=end, env=environment) as job:
+        os.close(end)
+        shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", _read(terminal))
+    assert job.returncode == 0
+    last = shown[shown.rindex("decode") :]
+    assert re.search(r"decode .* 7/7 .* 1 dead letters", last)
+    assert re.search(r"features .* 6/6 .* 0 dead letters", last)
+    assert re.search(r"write .* 6/6 .* 0 in flight", last)
+
+
+def _read(terminal: int) -> str:
+    parts = []
+    try:
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    except OSError:  # how Linux says that nobody has the other end open
+        pass
+    os.close(terminal)
+    return b"".join(parts).decode()
