@@ -91,8 +91,12 @@ def measure(cases: Mapping[str, Case], items: int, rounds: int, budget: float) -
             except Exception as error:
                 found[name] = f"{type(error).__name__}: {error}"
         for _ in range(rounds):
-            for name, (run, count) in runs.items():
-                found[name].append(run(count) / count)
+            for name, (run, count) in tuple(runs.items()):
+                try:
+                    found[name].append(run(count) / count)
+                except Exception as error:
+                    found[name] = f"{type(error).__name__}: {error}"
+                    del runs[name]
     return found
 
 
