@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Never, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 from ember_ml.backend.errors import ArgumentError
 
@@ -14,6 +14,9 @@ from ._stage import StageLike, callable_of, is_async
 from .tasks._options import StageOptions
 from .wiring._fit import fit
 from .wiring._fuse import Fused
+
+if TYPE_CHECKING:
+    from .runtimes import Runtime
 
 _ASYNCHRONOUS = {field.name for field in dataclasses.fields(StageOptions)}
 
@@ -89,8 +92,12 @@ class Pipeline(PipelineBuilder):
         self.__dict__.pop("_fused", None)
         return self
 
-    def run(self, raw: Any, /) -> Any:
+    def run(self, raw: Any, /, *, runtime: Runtime | None = None) -> Any:
         """Return what comes out at the end for ``raw``.
+
+        Args:
+            raw: The item.
+            runtime: Where the stages run: all of them in one process of it. None: here.
 
         Returns:
             What the last stage gives; where the graph ends in several stages, a dict of their
@@ -104,13 +111,22 @@ class Pipeline(PipelineBuilder):
             >>> Pipeline("digits").add_stage(str).add_stage(len).run(2**64)
             20
         """
+        if runtime is not None:
+            from .runtimes._blocking import run_on
+
+            return run_on(runtime, self, raw)
         return self._fused.one(raw)
 
-    def map(self, items: Iterable[Any], /) -> Iterator[Any]:
+    def map(self, items: Iterable[Any], /, *, runtime: Runtime | None = None) -> Iterator[Any]:
         """Yield what comes out for each of ``items``, in their order.
 
         An item is read when its result is asked for, and no earlier, so that ``items`` may be slow
         or endless.
+
+        Args:
+            items: The items.
+            runtime: Where the stages run: all of them in each of its processes, which are given
+                items ahead. None: here.
 
         Raises:
             ArgumentError: If ``items`` is not iterable.
@@ -130,6 +146,10 @@ class Pipeline(PipelineBuilder):
                 f"{self!r}: map takes an iterable, got {items!r}; "
                 "run() takes one item, and AsyncPipeline.stream() an asynchronous iterable"
             ) from error
+        if runtime is not None:
+            from .runtimes._blocking import map_on
+
+            return map_on(runtime, self, iterator)
         return self._fused.each(iterator)
 
     def fit(self, raw: Any, /, y: Any = None) -> Self:

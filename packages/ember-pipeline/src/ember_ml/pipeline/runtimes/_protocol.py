@@ -32,6 +32,10 @@ class Runtime(Protocol):
         """Start an actor as one of ``children``, whose dead letters go to ``dead_letters``."""
         ...
 
+    async def capacity(self) -> int:
+        """How many processes it uses for what can be spread."""
+        ...
+
     async def worker(self, call: Callable[[Any], Any], /, *, name: str) -> Worker:
         """Start a worker that applies ``call`` to items; errors call it ``name``."""
         ...

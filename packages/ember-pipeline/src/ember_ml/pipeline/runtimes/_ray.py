@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,7 +35,8 @@ class RayRuntime:
         address: The cluster, as ``ray.init`` takes it. None: the one that this process is connected
             to or that ``RAY_ADDRESS`` names; if there is none, one is started on this machine that
             listens on the loopback interface alone, without dashboard and usage statistics.
-        hosts: Among how many processes actors are spread. None: one for each CPU of the cluster.
+        hosts: Among how many processes actors, and the items of a `Pipeline`, are spread. None: one
+            for each CPU of the cluster.
         num_cpus: How many CPUs Ray reserves for each process. None: Ray's default for actors.
         num_gpus: How many GPUs Ray reserves for each process.
         resources: What else Ray reserves for each process: amounts by name.
@@ -74,7 +76,7 @@ class RayRuntime:
         self._hosts = hosts
         self._options = {name: value for name, value in reserved.items() if value is not None}
         self._init = dict(init or {})
-        self._connecting = asyncio.Lock()
+        self._connecting = threading.Lock()  # in threads, as it may be used on several event loops
         self._connected = False
         self._owned = False
         self._workers: set[RayWorker] = set()
@@ -87,10 +89,19 @@ class RayRuntime:
         Raises:
             MissingExtraError: If Ray is not installed.
         """
-        async with self._connecting:
+        if not self._connected:
+            await asyncio.to_thread(self._connect)
+
+    def _connect(self) -> None:
+        with self._connecting:
             if not self._connected:
-                self._owned = await asyncio.to_thread(connect, self._address, self._init)
+                self._owned = connect(self._address, self._init)
                 self._connected = True
+
+    async def capacity(self) -> int:
+        """How many processes are used for what can be spread: ``hosts``."""
+        await self.start()
+        return self._hosts or max(1, int(import_ray().cluster_resources().get("CPU", 1)))
 
     async def worker(self, call: Callable[[Any], Any], /, *, name: str) -> Worker:
         """Start a process that applies the stage ``call`` to items; errors call it ``name``.
@@ -100,7 +111,7 @@ class RayRuntime:
             WorkerDied: If the process could not be started.
         """
         await self.start()
-        worker = RayWorker(self._process(StageHost, name), name)
+        worker = RayWorker(self._process(StageHost, name), name, self._workers.discard)
         self._workers.add(worker)
         await worker.load(call)
         return worker
@@ -121,20 +132,19 @@ class RayRuntime:
 
     async def close(self) -> None:
         """End all processes, and the connection to Ray if it was made here."""
-        async with self._connecting:
-            if self._connected:
-                for worker in self._workers:
-                    worker.kill()
-                self._workers.clear()
-                for host in self._hosts_started:
-                    import_ray().kill(host)
-                self._hosts_started.clear()
-                if self._space is not None:
-                    await self._space.close()
-                    self._space = None
-                if self._owned:
-                    await asyncio.to_thread(import_ray().shutdown)
-                self._connected = False
+        if not self._connected:
+            return
+        self._connected = False
+        for worker in tuple(self._workers):
+            worker.kill()
+        hosts, self._hosts_started = self._hosts_started, []
+        for host in hosts:
+            import_ray().kill(host)
+        space, self._space = self._space, None
+        if space is not None:
+            await space.close()
+        if self._owned:
+            await asyncio.to_thread(import_ray().shutdown)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -150,8 +160,7 @@ class RayRuntime:
     async def _node(self) -> Node:
         """Where the next actor lives."""
         assert self._space is not None, "actors are spawned in the space"
-        most = self._hosts or max(1, int(import_ray().cluster_resources().get("CPU", 1)))
-        return await self._space.node(most)
+        return await self._space.node(await self.capacity())
 
     async def _new_node(self, space: Space) -> Node:
         from ._host import ActorHost

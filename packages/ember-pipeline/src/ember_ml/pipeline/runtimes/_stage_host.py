@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,10 +65,11 @@ class StageHost:
 class RayWorker:
     """A `Worker` whose calls are made in a process of Ray's."""
 
-    def __init__(self, host: Any, name: str) -> None:
+    def __init__(self, host: Any, name: str, ended: Callable[[RayWorker], None]) -> None:
         self._ray = import_ray()
         self._host = host
         self._name = name
+        self._ended = ended
         self._numbers = itertools.count()
         self.pid = 0
 
@@ -110,15 +111,14 @@ class RayWorker:
     async def close(self, *, cancel: bool = False) -> None:
         """See `Worker`."""
         if not cancel:
-            try:
+            with contextlib.suppress(WorkerDied):
                 await self._made(self._host.finish.remote())
-            except WorkerDied:
-                return
         self.kill()
 
     def kill(self) -> None:
         """End the process."""
         self._ray.kill(self._host)
+        self._ended(self)
 
     def _outcome(self, returned: bool, data: bytes) -> Outcome:
         try:
