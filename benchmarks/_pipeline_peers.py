@@ -64,18 +64,18 @@ def thespian(base: str, way: str) -> Callable[[], Any]:
         from thespian.actors import ActorSystem
 
         system = ActorSystem(base, transientUnique=True)
-        actor = system.createActor(Echo)
+        try:
+            actor = system.createActor(Echo)
 
-        def tell(n: int) -> None:
-            for i in range(n):
-                system.tell(actor, i)
-            system.ask(actor, None, 60)
-
-        def ask(n: int) -> None:
-            for _ in range(n):
+            def tell(n: int) -> None:
+                for i in range(n):
+                    system.tell(actor, i)
                 system.ask(actor, None, 60)
 
-        try:
+            def ask(n: int) -> None:
+                for _ in range(n):
+                    system.ask(actor, None, 60)
+
             yield timed({"tell": tell, "ask": ask}[way])
         finally:
             system.shutdown()
