@@ -33,3 +33,11 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Name of the backend that is current during the test."""
     with use_backend(request.param):
         yield request.param
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests on Ray share one cluster, and so one of the processes that share the tests."""
+    for item in items:
+        if "ray" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("ray"))

@@ -158,6 +158,7 @@ def suite(venv: Path, case: Case, backend: str) -> bool:
         print(f"left out, they compare with an engine that is not there: {len(left_out)}")
         print(*(f"  {path.relative_to(ROOT)}" for path in left_out), sep="\n", flush=True)
     command = [str(venv_python(venv)), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    command += ["--dist", "loadgroup"]
     command += ["-m", "not slow"]  # `make test` runs these
     command += [str(path.relative_to(ROOT)) for path in tests if path not in left_out]
     # One thread for each of two processes: threads that wait for a core spin.
