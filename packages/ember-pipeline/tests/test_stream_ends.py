@@ -13,6 +13,7 @@ from ember_ml.pipeline import (
     DeadlineExceeded,
     Pipeline,
     StageError,
+    UsageError,
 )
 
 
@@ -113,6 +114,52 @@ async def test_promise_7_when_the_consumer_leaves(kind, source):
     check(stream, seen)
     assert stream.report.inputs >= 30
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("source", ["memory", "thread", "async"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_promise_7_when_results_are_taken_in_chunks(kind, source):
+    seen = []
+    stream = kinds()[kind].stream(source_of(source, 3000))
+    async for chunk in stream.chunks():
+        assert chunk
+        seen.extend(chunk)
+    assert sorted(seen) == list(range(3000))
+    check(stream, seen)
+    async with kinds()[kind].stream(source_of(source, 3000)) as stream:
+        async for chunk in stream.chunks():
+            seen = chunk
+            break
+    check(stream, seen)
+    with pytest.raises(UsageError, match="hands over chunks already"):
+        aiter(stream)
+
+
+@pytest.mark.parametrize("source", ["memory", "thread", "async"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_promise_7_when_results_are_dropped(kind, source):
+    report = await kinds()[kind].drain(source_of(source, 3000))
+    assert (report.inputs, report.outputs, report.balanced) == (3000, 3000, True)
+    assert report.finished
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_stream_that_nobody_reads_has_nothing_to_close(kind):
+    async with kinds()[kind].stream(range(10)) as stream:
+        pass
+    check(stream, [])
+    assert stream.report.inputs == 0
+
+
+@pytest.mark.parametrize("where", ["inline", "thread"])
+async def test_a_plain_callable_may_give_something_to_be_awaited(where):
+    pipeline = AsyncPipeline("p").add_stage(lambda x: coroutine(x + 1), where=where)
+    pipeline.add_stage(lambda x: 10 * x, where=where)
+    seen = []
+    stream = pipeline.stream(range(100))
+    await collect(stream, seen)
+    assert seen == [10 * (x + 1) for x in range(100)]
+    check(stream, seen)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from typing import Any
@@ -14,7 +15,7 @@ from .._stage import is_async
 from ..wiring._fuse import Fused
 from ..wiring._graph import is_chain
 from ._places import Here, InThread, Pace, told
-from ._run import MOST, Plan, Run
+from ._run import MOST, Hand, Plan, Run
 from ._source import Feed
 from ._thread import JobThread
 
@@ -54,7 +55,7 @@ class ChunkedRun:
         self._awaits = False
         self._error: Exception | None = None
 
-    async def results(self) -> AsyncGenerator[Any, None]:
+    async def results(self, hand: Hand) -> AsyncGenerator[Any, None]:
         """Yield what comes out."""
         report = self._plan.report
         inline = self._plan.stages[0].options.where == "inline"
@@ -67,14 +68,19 @@ class ChunkedRun:
             # be awaited, as one does that calls a coroutine function.
             given = await self._first(inline)
             while given:
-                results = iter(() if self._plan.drop else given)
-                try:
-                    for result in results:
-                        yield result
-                finally:
-                    report.outputs += len(given) - length_hint(results)
+                if hand == "items":
+                    results = iter(given)
+                    try:
+                        for result in results:
+                            yield result
+                    finally:
+                        report.outputs += len(given) - length_hint(results)
+                else:
+                    report.outputs += len(given)
+                    if hand == "chunks":
+                        yield given
                 if self._awaits:
-                    rest = Run(self._plan, self._feed).results()
+                    rest = Run(replace(self._plan, display=None), self._feed).results(hand)
                     async for result in rest:
                         yield result
                     return

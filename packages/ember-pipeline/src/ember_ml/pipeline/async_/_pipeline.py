@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
@@ -240,9 +240,9 @@ class AsyncPipeline(PipelineBuilder):
 
         The stages overlap: while one works on an item, the one before already works on the next. At
         most ``buffer`` items wait between two of them; then the earlier one waits, so that a slow
-        consumer slows the source down. Plain callables that follow one another, in the same place
-        and without options, share a call: give one an option, such as ``concurrency=2``, if they
-        block and should overlap.
+        consumer slows the source down. If all stages are plain callables in the same place and
+        without options, they share a call for each item: give one an option, such as
+        ``concurrency=2``, if they block and should overlap.
 
         A source that is not held in memory (a file, a generator) is read in a worker thread. When
         the consumer stops early, or a stage or the source fails, the stages are cancelled and
@@ -284,17 +284,35 @@ class AsyncPipeline(PipelineBuilder):
             >>> asyncio.run(main())
             [0, 1, 4, 9]
         """
-        return self._stream(
-            source,
+        if buffer is not None:
+            if not isinstance(buffer, int) or isinstance(buffer, bool):
+                raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
+            if buffer < 1:
+                raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
+        if deadline is not None and not deadline > 0:
+            raise InvalidValueError(
+                f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
+            )
+        letters = dead_letters if dead_letters is not None else DeadLetters()
+        done = None if checkpoint is None else Checkpoint.open(checkpoint, self.name)
+        feed = Feed(source, repr(self), first=0 if done is None else done.resume_at)
+        if done is not None:
+            feed.too_short = done.too_short
+        report = Report(self.name, [stage.name for stage in self.stages], total=feed.total)
+        plan = Plan(
+            stages=self.stages,
+            pipeline=self.name,
             buffer=buffer,
             deadline=deadline,
-            progress=progress,
-            checkpoint=checkpoint,
-            on_event=on_event,
-            dead_letters=dead_letters,
+            report=report,
+            letters=letters,
+            emitter=None if on_event is None else Emitter(self.name, on_event),
             runtime=runtime,
-            drop=False,
+            checkpoint=done,
+            display=None if progress is False else ProgressDisplay(report, progress),
         )
+        run = ChunkedRun(plan, feed) if shares_a_call(plan, feed) else Run(plan, feed)
+        return Stream(run.results, report, letters)
 
     async def drain(
         self,
@@ -320,7 +338,7 @@ class AsyncPipeline(PipelineBuilder):
             >>> report.inputs, report.outputs, report.filtered, report.balanced
             (3, 2, 1, True)
         """
-        stream = self._stream(
+        stream = self.stream(
             source,
             buffer=buffer,
             deadline=deadline,
@@ -329,60 +347,11 @@ class AsyncPipeline(PipelineBuilder):
             on_event=on_event,
             dead_letters=dead_letters,
             runtime=runtime,
-            drop=True,
         )
         async with stream:
-            async for _ in stream:
-                pass
+            await stream.finish()
         return stream.report
 
     async def __call__(self, raw: Any, /) -> Any:
         """The same as `run`, which makes a pipeline a stage of another."""
         return await self.run(raw)
-
-    def _stream(
-        self,
-        source: Source,
-        /,
-        *,
-        buffer: int | None,
-        deadline: float | None,
-        progress: bool | Progress,
-        checkpoint: str | os.PathLike[str] | None,
-        on_event: OnEvent | None,
-        dead_letters: DeadLetters | None,
-        runtime: WorkerRuntime | None,
-        drop: bool,
-    ) -> Stream:
-        if buffer is not None:
-            if not isinstance(buffer, int) or isinstance(buffer, bool):
-                raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
-            if buffer < 1:
-                raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
-        if deadline is not None and not deadline > 0:
-            raise InvalidValueError(
-                f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
-            )
-        letters = dead_letters if dead_letters is not None else DeadLetters()
-        done = None if checkpoint is None else Checkpoint.open(checkpoint, self.name)
-        first = 0 if done is None else done.resume_at
-        total = max(0, len(source) - first) if isinstance(source, Sized) else None
-        report = Report(self.name, [stage.name for stage in self.stages], total=total)
-        plan = Plan(
-            stages=self.stages,
-            pipeline=self.name,
-            buffer=buffer,
-            deadline=deadline,
-            report=report,
-            letters=letters,
-            emitter=None if on_event is None else Emitter(self.name, on_event),
-            runtime=runtime,
-            checkpoint=done,
-            display=None if progress is False else ProgressDisplay(report, progress),
-            drop=drop,
-        )
-        feed = Feed(source, repr(self), keep=plan.keeps_items, first=first)
-        if done is not None:
-            feed.too_short = done.too_short
-        run = ChunkedRun(plan, feed) if shares_a_call(plan, feed) else Run(plan, feed)
-        return Stream(run.results(), report, letters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._errors import DeadlineExceeded
 from .._stage import Stage
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ._checkpoint import Checkpoint
     from ._progress import ProgressDisplay
     from ._units import Unit
+
+# How results are handed over: one by one, as many as are ready together, or not at all.
+Hand = Literal["items", "chunks", "nothing"]
 
 # How many cells may wait between two stages, unless that is said, and how many if they are quick.
 _LEAST, MOST = 16, 1024
@@ -44,7 +47,6 @@ class Plan:
         runtime: What supplies workers, unless it is this machine.
         checkpoint: What keeps note of the items that are done.
         display: What shows the counts, if somebody watches.
-        drop: Whether results are dropped.
     """
 
     stages: Sequence[Stage]
@@ -57,7 +59,6 @@ class Plan:
     runtime: WorkerRuntime | None
     checkpoint: Checkpoint | None
     display: ProgressDisplay | None
-    drop: bool
 
     @property
     def keeps_items(self) -> bool:
@@ -90,6 +91,7 @@ class Run:
         self.emitter = plan.emitter
         self.runtime = plan.runtime
         self._feed = feed
+        feed.keep = plan.keeps_items
         least, most = plan.buffer or _LEAST, plan.buffer or MOST
         self._channels = [Channel(least, most) for _ in range(len(self.stages) + 1)]
         self._nodes = [
@@ -99,36 +101,43 @@ class Run:
         self._feeder: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._completed = False
 
-    async def results(self) -> AsyncGenerator[Any, None]:
+    async def results(self, hand: Hand) -> AsyncGenerator[Any, None]:
         """Yield what comes out, and end everything when that ends."""
         report, checkpoint = self.report, self.plan.checkpoint
         channel = self._channels[-1]
         items, writers = channel.items, channel.writers
-        drop = self.plan.drop
-        timer = self._start()
         try:
+            self._start()
             while True:
-                if items:
+                if not items:
+                    if channel.closed:
+                        break
+                    await channel.filled()
+                elif hand == "chunks":
+                    cells = list(items)
+                    items.clear()
+                    channel.taken()
+                    report.outputs += len(cells)
+                    yield [cell[VALUE] for cell in cells]
+                    if checkpoint is not None:
+                        for cell in cells:
+                            checkpoint.acknowledge(cell[INDEX])
+                else:
                     cell = items.popleft()
                     if writers and len(items) <= channel.low:
                         wake(writers)
                     report.outputs += 1
-                    if not drop:
+                    if hand == "items":
                         yield cell[VALUE]
                     if checkpoint is not None:
                         checkpoint.acknowledge(cell[INDEX])
-                elif channel.closed:
-                    break
-                else:
-                    await channel.filled()
             if channel.error is not None:
                 raise channel.error
             self._completed = True
         finally:
-            if timer is not None:
-                timer.cancel()
             await self._end()
 
     def stop_before(self, node: Node) -> None:
@@ -154,7 +163,7 @@ class Run:
         if self.plan.checkpoint is not None:
             self.plan.checkpoint.acknowledge(cell[INDEX], dead=True)
 
-    def _start(self) -> asyncio.TimerHandle | None:
+    def _start(self) -> None:
         from ._units import units_of
 
         units: list[Unit] = [unit for node in self._nodes for unit in units_of(node)]
@@ -168,9 +177,9 @@ class Run:
             self._keeper = asyncio.create_task(self._keep(self.plan.checkpoint))
         self.plan.begin()
         deadline = self.plan.deadline
-        if deadline is None:
-            return None
-        return asyncio.get_running_loop().call_later(deadline, self._expire, deadline)
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(deadline, self._expire, deadline)
 
     def _expire(self, deadline: float) -> None:
         channel = self._channels[-1]
@@ -193,6 +202,8 @@ class Run:
 
     async def _end(self) -> None:
         """Cancel what still runs, wait for it, and count what did not come through."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._stop(self._nodes)
         try:
             await finished(self._tasks)

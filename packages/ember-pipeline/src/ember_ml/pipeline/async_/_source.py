@@ -11,6 +11,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sized,
 )
 from itertools import islice
 from typing import Any
@@ -34,10 +35,11 @@ class Feed:
     Args:
         source: What the run was given.
         owner: What errors call the pipeline.
-        keep: Whether cells keep the item as it came from the source.
         first: How many items to pass over, as an earlier run has done them.
 
     Attributes:
+        keep: Whether cells keep the item as it came from the source.
+        total: How many items there are to read, if the source tells.
         too_short: Makes the error for a source that has fewer items than are to be passed over.
 
     Raises:
@@ -49,13 +51,13 @@ class Feed:
         source: Source,
         owner: str,
         *,
-        keep: bool = False,
         first: int = 0,
         too_short: Callable[[int], Exception] = ValueError,
     ) -> None:
         self.too_short: Callable[[int], Exception] = IndexError
         self.in_memory = isinstance(source, _IN_MEMORY)
-        self.keep = keep
+        self.keep = False
+        self.total = max(0, len(source) - first) if isinstance(source, Sized) else None
         self.stopping = False
         self.first = first
         self.index = first  # of the item to be read next
