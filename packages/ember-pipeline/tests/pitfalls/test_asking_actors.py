@@ -234,6 +234,21 @@ async def test_an_asker_that_is_cancelled_while_the_handler_runs_changes_nothing
     assert handled == ["to the end"]
 
 
+@pytest.mark.parametrize("seconds", [None, 20])
+async def test_a_failure_whose_asker_is_cancelled_before_it_has_heard_is_a_dead_letter(seconds):
+    async def fail_and_cancel(actor):
+        asyncio.get_running_loop().call_soon(asker.cancel)  # after the reply, before it is heard
+        raise ValueError("unheard")
+
+    async with quiet_system() as system:
+        ref = await system.spawn(Scripted)
+        asker = asyncio.create_task(ref.ask(fail_and_cancel, timeout=seconds))
+        with pytest.raises(asyncio.CancelledError):
+            await asker
+        [letter] = system.dead_letters
+        assert (letter.reason, str(letter.error)) == ("handler raised", "unheard")
+
+
 async def test_a_sender_that_is_cancelled_while_it_waits_for_room_has_sent_nothing():
     opened = asyncio.Event()
     handled = []

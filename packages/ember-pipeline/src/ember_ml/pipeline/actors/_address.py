@@ -89,13 +89,14 @@ class Address:
         mailbox.items.append(Ask(message, reply))
         if mailbox.reader is not None:
             mailbox.wake_reader()
-        if timeout is None:
+        timer = None if timeout is None else loop.call_later(timeout, _expire, reply)
+        try:
             outcome = await reply
-        else:
-            timer = loop.call_later(timeout, _expire, reply)
-            try:
-                outcome = await reply
-            finally:
+        except asyncio.CancelledError:
+            cell.unheard(message, reply)
+            raise
+        finally:
+            if timer is not None:
                 timer.cancel()
         if type(outcome) is Raised:
             raise outcome.error
@@ -184,7 +185,11 @@ class Address:
                 with waiting_for(cell):
                     await cell.post(Ask(message, reply))
                     outcome = await reply
+        except asyncio.CancelledError:
+            cell.unheard(message, reply)
+            raise
         except TimeoutError:
+            cell.unheard(message, reply)
             raise self._late(message, timeout) from None
         if type(outcome) is Raised:
             raise outcome.error

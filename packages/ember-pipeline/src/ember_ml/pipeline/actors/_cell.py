@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from .._errors import ActorStopped, HandlerCancelled, UsageError
 from ._children import Children, Parent, refuse_if_stopping
-from ._dead_letters import DeadLetter, DeadLetters
+from ._dead_letters import DeadLetters
 from ._inbox import Inbox
 from ._mailbox import Mailbox
 from ._messages import Reason
@@ -380,9 +380,7 @@ class Cell(Inbox):
         self._in_hand = _NOTHING
         self.failed += 1
         if not (isinstance(entry, Letter) and entry.fail(error)):
-            message = message_of(entry)
-            logger.error("%s failed on %s", self.path, reprlib.repr(message), exc_info=error)
-            self.dead_letters.add(DeadLetter(message, "handler raised", self.path, error))
+            self.raised(message_of(entry), error)
         return error
 
     async def _decided(self, error: BaseException) -> End | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import reprlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,13 +12,15 @@ from .._errors import ActorStopped, MailboxClosed, MailboxFull
 from ._dead_letters import DeadLetter, DeadLetters
 from ._mailbox import Mailbox
 from ._messages import Reason, Terminated
-from ._turn import Letter, in_own_task, message_of
+from ._turn import Letter, Raised, in_own_task, message_of
 from ._waiting import Node, cycle_through, waiting_for
 
 if TYPE_CHECKING:
     from ._actor import Actor
     from ._ref import ActorRef
     from ._spawning import ChildOptions
+
+logger = logging.getLogger(__name__)
 
 Phase = Literal["not started", "starting", "running", "ending", "restarting"]
 
@@ -117,7 +121,19 @@ class Inbox:
         letter = DeadLetter(message_of(entry), reason, self.path)
         self.dead_letters.add(letter)
         if isinstance(entry, Letter):
-            entry.fail(error)
+            entry.fail(error, buried=True)
+
+    def unheard(self, message: Any, reply: asyncio.Future[Any]) -> None:
+        """Whoever asked was cancelled: if it was in the very turn of the reply, it has not heard."""
+        if reply.done() and not reply.cancelled():
+            outcome = reply.result()
+            if isinstance(outcome, Raised) and not outcome.buried:
+                self.raised(message, outcome.error)
+
+    def raised(self, message: Any, error: BaseException) -> None:
+        """The handler has raised ``error``, and nobody waits to be told."""
+        logger.error("%s failed on %s", self.path, reprlib.repr(message), exc_info=error)
+        self.dead_letters.add(DeadLetter(message, "handler raised", self.path, error))
 
     def bury_waiting(self) -> None:
         """Give all that waits to the dead letters."""

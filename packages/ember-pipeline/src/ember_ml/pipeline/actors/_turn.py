@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 class Raised:
     """How an ask ended that did not end in a value. A future cannot carry every exception."""
 
-    __slots__ = ("error",)
+    __slots__ = ("buried", "error")
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, buried: bool) -> None:
         self.error = error
+        self.buried = buried  # the message is a dead letter too
 
 
 class Letter:
@@ -33,7 +34,7 @@ class Letter:
     def answer(self, value: Any) -> None:
         """The handler has returned ``value``."""
 
-    def fail(self, error: BaseException) -> bool:
+    def fail(self, error: BaseException, *, buried: bool = False) -> bool:
         """The message ends in ``error``; whether somebody was told."""
         return False
 
@@ -53,11 +54,11 @@ class Ask(Letter):
         if not reply.done():
             reply.set_result(value)
 
-    def fail(self, error: BaseException) -> bool:
+    def fail(self, error: BaseException, *, buried: bool = False) -> bool:
         """End the ask, unless its asker waits no more."""
         if self.reply.done():
             return False
-        self.reply.set_result(Raised(error))
+        self.reply.set_result(Raised(error, buried))
         return True
 
 
