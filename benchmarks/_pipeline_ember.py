@@ -117,6 +117,17 @@ def streamed(functions: Any, **options: Any) -> Callable[[], Any]:
     return case
 
 
+@contextmanager
+def in_process() -> Iterator[Run]:
+    """A stage in a process, which the first item starts."""
+    pipeline = AsyncPipeline("process").add_stage(abs, where="process")
+
+    async def measure(n: int) -> float:
+        return await collect_async(pipeline.stream(range(n)), n, after_first=True)
+
+    yield from on_loop(measure)
+
+
 def drained(functions: Any, **options: Any) -> Callable[[], Any]:
     """`AsyncPipeline.drain` of a range: the results are dropped."""
 
@@ -168,4 +179,5 @@ STREAM = {
         "Ember": streamed((yielding,), concurrency=8),
         "Ember, unordered": streamed((yielding,), concurrency=8, ordered=False),
     },
+    "process": {"Ember": in_process},
 }

@@ -223,4 +223,5 @@ STREAM = {
         "streamable": streamable_async((yielding,), concurrency=8),
         "streamable, unordered": streamable_async((yielding,), concurrency=8, as_completed=True),
     },
+    "process": {},
 }

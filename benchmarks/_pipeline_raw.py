@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import operator
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,8 +58,13 @@ def collect(results: Iterable[object], n: int) -> float:
     return seconds
 
 
-async def collect_async(results: AsyncIterator[object], n: int) -> float:
-    """The same of an asynchronous iterator."""
+async def collect_async(
+    results: AsyncIterator[object], n: int, *, after_first: bool = False
+) -> float:
+    """The same of an asynchronous iterator; perhaps without the first result, and what starts then."""
+    if after_first:
+        await anext(results)
+        n -= 1
     start = time.perf_counter()
     count = len([y async for y in results])
     seconds = time.perf_counter() - start
@@ -184,9 +191,25 @@ def generator_awaits() -> Iterator[Run]:
     yield from on_loop(measure)
 
 
+def pool(chunk: int) -> Callable[[], Any]:
+    """``map`` of a process of the standard library's, with so many items in a message."""
+
+    @contextmanager
+    def case() -> Iterator[Run]:
+        spawning = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawning) as executor:
+            yield lambda n: collect(executor.map(abs, range(n), chunksize=chunk), n)
+
+    return case
+
+
 STREAM = {
     "coroutines": {"an async generator": generator_awaits},
     "functions": {"an async generator": generator},
     "concurrent": {},
     "suspending": {},
+    "process": {
+        "ProcessPoolExecutor.map": pool(1),
+        "the same, chunksize 64": pool(64),
+    },
 }

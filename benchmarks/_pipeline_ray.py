@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from _pipeline_ember import WAYS, Echo
-from _pipeline_raw import Run, on_loop, timed
+from _pipeline_raw import Run, collect, collect_async, on_loop, timed
 
 
 @contextmanager
@@ -40,13 +40,7 @@ def calls(way: str) -> Callable[[], Any]:
     @contextmanager
     def case() -> Iterator[Run]:
         with _cluster() as ray:
-
-            @ray.remote(num_cpus=0)
-            class Plain:
-                def handle(self, message: object) -> object:
-                    return message
-
-            actor = Plain.remote()
+            actor = _plain(ray)
 
             def send(n: int) -> None:
                 for i in range(n):
@@ -82,5 +76,41 @@ def batches(way: str) -> Callable[[], Any]:
     return case
 
 
+@contextmanager
+def stage() -> Iterator[Run]:
+    """A stage of a stream in a process of Ray's, which the first item starts."""
+    from ember_ml.pipeline import AsyncPipeline, RayRuntime
+
+    with _cluster():
+        pipeline = AsyncPipeline("ray").add_stage(abs)
+
+        async def measure(n: int) -> float:
+            async with RayRuntime() as runtime:
+                results = pipeline.stream(range(n), runtime=runtime)
+                return await collect_async(results, n, after_first=True)
+
+        yield from on_loop(measure)
+
+
+@contextmanager
+def actor_pool() -> Iterator[Run]:
+    """``ray.util.ActorPool.map`` over one actor."""
+    with _cluster() as ray:
+        from ray.util import ActorPool
+
+        actors = ActorPool([_plain(ray)])
+        yield lambda n: collect(actors.map(lambda a, x: a.handle.remote(x), range(n)), n)
+
+
+def _plain(ray: Any) -> Any:
+    @ray.remote(num_cpus=0)
+    class Plain:
+        def handle(self, message: object) -> object:
+            return message
+
+    return Plain.remote()
+
+
 SEND = {"Ember on Ray": batches("send"), "Ray": calls("send")}
 ASK = {"Ember on Ray": batches("ask"), "Ray": calls("ask")}
+STREAM = {"Ember on Ray": stage, "Ray, ActorPool.map": actor_pool}

@@ -14,7 +14,9 @@ of a second. A case that is missing or fails is shown with its error.
 - ``coroutines``, ``functions``: a stream of items through three stages, by time per item.
 - ``concurrent``, ``suspending``: a stream through one coroutine stage with 8 items in work, which
   returns at once or suspends once.
-- ``ray send``, ``ray ask``: an actor in a process of Ray's, each message a call or in Ember's batches.
+- ``process``: a stream through one function in a process, without the start of the process.
+- ``ray send``, ``ray ask``, ``ray stream``: messages and items to a process of Ray's, one by one or in Ember's
+  batches.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ PARTS: dict[str, dict[str, Case]] = {
     },
     "ray send": {"asyncio.Queue": raw.queue, **ray.SEND},
     "ray ask": {"asyncio.Queue and a future": raw.request, **ray.ASK},
+    "ray stream": {"asyncio.Queue": raw.queue, **ray.STREAM},
 }
 RATES = ("send", "ask", "ray send", "ray ask")
 PACKAGES = ("ember-pipeline", "pykka", "thespian", "xoscar", "aiostream", "streamable", "ray")
