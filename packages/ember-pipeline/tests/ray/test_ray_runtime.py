@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ember_ml.backend.errors import InvalidValueError
-from ember_ml.pipeline import MissingExtraError, RayRuntime, WorkerDied
+from ember_ml.pipeline import ActorSystem, MissingExtraError, RayRuntime, WorkerDied
 from ember_ml.pipeline.runtimes._ray_module import import_ray
 
 OWN_CLUSTER = """
@@ -64,6 +64,17 @@ def test_importing_the_runtimes_does_not_import_ray():
 def test_the_number_of_hosts_is_checked():
     with pytest.raises(InvalidValueError, match="hosts must be at least 1, got 0"):
         RayRuntime(hosts=0)
+
+
+async def test_a_system_closes_the_runtime_that_it_has_started(ray):
+    runtime = RayRuntime(hosts=1)
+    async with ActorSystem(runtime=runtime):
+        assert repr(runtime) == "RayRuntime(local, connected)"
+    assert repr(runtime) == "RayRuntime(local, not connected)"
+    async with runtime:
+        async with ActorSystem(runtime=runtime):
+            pass
+        assert repr(runtime) == "RayRuntime(local, connected)"
 
 
 async def test_closing_ends_the_processes(ray):

@@ -40,7 +40,8 @@ class ActorSystem:
 
     Args:
         name: The first part of the actors' paths.
-        runtime: Where the actors live; by default here, on this event loop. See `RayRuntime`.
+        runtime: Where the actors live, such as a `RayRuntime`; by default here, on this event loop.
+            One that is not started yet is started here, and closed with the system.
         supervision: What happens to the actors that `spawn` starts here when they fail. When it
             escalates, the system stops, and leaving the block raises `SystemFailed`.
         dead_letters: Where the messages go that no actor handled. By default the system's own.
@@ -104,6 +105,7 @@ class ActorSystem:
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetters()
         self.failure: BaseException | None = None
         self._runtime = runtime
+        self._own_runtime = False
         self._children = Children(name, supervision or Supervision(), self._fail)
         self._watchdog = Watchdog(blocked_after, on_blocked) if blocked_after is not None else None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -191,6 +193,8 @@ class ActorSystem:
         if self._loop is not None:
             raise UsageError(f"the actor system {self.name!r} has been entered before")
         self._loop = asyncio.get_running_loop()
+        if self._runtime is not None:
+            self._own_runtime = await self._runtime.start()
         if self._watchdog is not None:
             self._watchdog.start(self._loop)
         return self
@@ -214,6 +218,8 @@ class ActorSystem:
         finally:
             if self._watchdog is not None:
                 self._watchdog.stop()
+            if self._runtime is not None and self._own_runtime:
+                await self._runtime.close()
         if self.failure is not None and error is None:
             raise SystemFailed(
                 f"the actor system {self.name!r} has stopped: {self.failure}"

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from ._link import Link, Packet
 
-# An operation: what it is, whom it is for, and at the end what it carries. All of it is plain, so
-# that a frame of them can always be read; what users sent is in it as bytes.
+# An operation: what it is, whom it is for, and at the end what it carries: bytes, or a list of them.
+# All of it is plain, so that a frame can always be read; what users sent is in it as bytes.
 Op = tuple[Any, ...]
 
 _WINDOW = 4  # frames under way in each direction
 _FRAME_OPS = 512
-_FRAME_BYTES = 1 << 20
+FRAME_BYTES = 1 << 20
 _PAUSE = 0.05  # seconds until a call that did not come through is repeated
 
 
@@ -46,10 +46,11 @@ class Outbox:
         """Take as many operations as make a frame, and pack them."""
         ops: list[Op] = []
         size = 0
-        while self.ops and len(ops) < _FRAME_OPS and size < _FRAME_BYTES:
+        while self.ops and len(ops) < _FRAME_OPS and size < FRAME_BYTES:
             op = self.ops.popleft()
             ops.append(op)
-            size += len(op[-1])
+            load = op[-1]
+            size += len(load) if isinstance(load, bytes) else sum(map(len, load))
         return pickle.dumps(ops, pickle.HIGHEST_PROTOCOL)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import os
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -38,6 +40,19 @@ class Host:
         self._instances: dict[int, Instance] = {}
         self._built: dict[int, Actor] = {}
         self._moved: set[Instance] = set()  # their numbers have changed since they were told
+        self._handlers: dict[str, Callable[..., None]] = {
+            "hello": self._hello,
+            "build": self._build,
+            "start": self._start,
+            "deliver": self._deliver,
+            "resume": self._resume,
+            "halt": self._halt,
+            "end": self._end,
+            "abandon": self._abandon,
+            "gone": self._gone,
+            "result": self.requests.answered,
+            "cancel": self._cancel,
+        }
         homes[runtime] = self.inbox
 
     def inbox(self, number: int, path: str) -> HostInbox:
@@ -71,14 +86,14 @@ class Host:
         return [("progress", each.number, each.begun, each.done, b"") for each in moved]
 
     def _receive(self, op: Op) -> None:
-        getattr(self, f"_on_{op[0]}")(*op[1:])
+        self._handlers[op[0]](*op[1:])
 
     # --- what the driver posts
 
-    def _on_hello(self, request: int, data: bytes) -> None:
+    def _hello(self, request: int, data: bytes) -> None:
         self.requests.answer(request, (os.getpid(), self.ledger is not None))
 
-    def _on_build(self, request: int, number: int, path: str, data: bytes) -> None:
+    def _build(self, request: int, number: int, path: str, data: bytes) -> None:
         """Make the first instance, to learn what the class says of its mailbox."""
         try:
             factory, args = loads(data)
@@ -97,7 +112,7 @@ class Host:
             (type(actor).__name__, own.name, own.capacity, own.overflow, type(actor).supervision),
         )
 
-    def _on_start(
+    def _start(
         self,
         request: int,
         instance: int,
@@ -121,29 +136,29 @@ class Host:
 
         self._instances[instance].start(request, turn, make)
 
-    def _on_deliver(self, instance: int, number: int, asked: bool, data: bytes) -> None:
+    def _deliver(self, instance: int, first: int, asked: bytes, messages: list[bytes]) -> None:
         here = self._instances.get(instance)
         if here is not None:
-            here.deliver(number, asked, data)
+            here.deliver(zip(itertools.count(first), asked, messages, strict=False))
 
-    def _on_resume(self, instance: int, data: bytes) -> None:
+    def _resume(self, instance: int, data: bytes) -> None:
         here = self._instances.get(instance)
         if here is not None:
             here.resume()
 
-    def _on_halt(self, request: int, instance: int, cancel: bool, data: bytes) -> None:
+    def _halt(self, request: int, instance: int, cancel: bool, data: bytes) -> None:
         self._instances[instance].halt(request, cancel)
 
-    def _on_end(self, request: int, instance: int, turn: int, data: bytes) -> None:
+    def _end(self, request: int, instance: int, turn: int, data: bytes) -> None:
         self._instances[instance].end(request, turn)
 
-    def _on_abandon(self, instance: int, number: int, data: bytes) -> None:
+    def _abandon(self, instance: int, number: int, data: bytes) -> None:
         self._built.pop(number, None)
         here = self._instances.pop(instance, None)
         if here is not None:
             here.abandon()
 
-    def _on_gone(self, number: int, parent: int, data: bytes) -> None:
+    def _gone(self, number: int, parent: int, data: bytes) -> None:
         """An actor has ended for good."""
         inbox = self._inboxes.get(number)
         if inbox is not None:
@@ -152,10 +167,7 @@ class Host:
         if supervisor is not None:
             supervisor.forget(number)
 
-    def _on_result(self, request: int, returned: bool, data: bytes) -> None:
-        self.requests.answered(request, returned, data)
-
-    def _on_cancel(self, request: int, data: bytes) -> None:
+    def _cancel(self, request: int, data: bytes) -> None:
         """The driver waits no more; what it has begun is ended by other operations."""
 
 

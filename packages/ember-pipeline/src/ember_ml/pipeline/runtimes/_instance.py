@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import reprlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .._errors import HandlerCancelled
@@ -36,7 +36,7 @@ class Instance:
         self._host = host
         self._inbox = inbox
         self._slot = slot
-        self._queue: deque[tuple[int, bool, bytes]] = deque()
+        self._queue: deque[tuple[int, int, bytes]] = deque()
         self._halted = False
         self._halting: list[int] = []  # requests that wait until nothing is in hand
         self._cancelling = False
@@ -59,9 +59,9 @@ class Instance:
             self._live(request, number, make), name=f"actor {self._inbox.path}"
         )
 
-    def deliver(self, number: int, asked: bool, data: bytes) -> None:
-        """Handle a message when those before it are done."""
-        self._queue.append((number, asked, data))
+    def deliver(self, messages: Iterable[tuple[int, int, bytes]]) -> None:
+        """Handle messages, when those before are done: their numbers, whether they were asked."""
+        self._queue.extend(messages)
         self._rouse()
 
     def resume(self) -> None:
@@ -139,7 +139,7 @@ class Instance:
                 await self._wake
         return self._end
 
-    async def _handle(self, actor: Actor, number: int, asked: bool, data: bytes) -> None:
+    async def _handle(self, actor: Actor, number: int, asked: int, data: bytes) -> None:
         host = self._host
         self.begun = number
         if host.ledger is not None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Runtime(Protocol):
     """Other processes for actors and stages. `RayRuntime` is one."""
 
-    async def start(self) -> None:
-        """Connect, if that has not been done. What follows does it as well."""
+    async def start(self) -> bool:
+        """Connect, and return whether that had to be done. What follows does it as well."""
+        ...
 
     async def spawn(
         self,

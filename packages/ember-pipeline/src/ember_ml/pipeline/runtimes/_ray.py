@@ -83,20 +83,21 @@ class RayRuntime:
         self._hosts_started: list[Any] = []
         self._space: Space | None = None
 
-    async def start(self) -> None:
-        """Connect to Ray, if that has not been done.
+    async def start(self) -> bool:
+        """Connect to Ray, and return whether that had to be done.
 
         Raises:
             MissingExtraError: If Ray is not installed.
         """
-        if not self._connected:
-            await asyncio.to_thread(self._connect)
+        return not self._connected and await asyncio.to_thread(self._connect)
 
-    def _connect(self) -> None:
+    def _connect(self) -> bool:
         with self._connecting:
-            if not self._connected:
-                self._owned = connect(self._address, self._init)
-                self._connected = True
+            if self._connected:
+                return False
+            self._owned = connect(self._address, self._init)
+            self._connected = True
+            return True
 
     async def capacity(self) -> int:
         """How many processes are used for what can be spread: ``hosts``."""

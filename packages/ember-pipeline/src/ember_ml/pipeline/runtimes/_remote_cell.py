@@ -16,6 +16,7 @@ from ..actors._children import refuse_if_stopping
 from ..actors._dead_letters import DeadLetter
 from ..actors._messages import Reason, Terminated
 from ..actors._turn import Letter, message_of
+from ._connection import FRAME_BYTES
 from ._pickling import dump_error, dumps, loads, unreadable
 from ._remote_instance import RemoteInstance
 
@@ -192,27 +193,35 @@ class RemoteCell(Cell):
         if mailbox.overflow == "drop_old":
             # What has been delivered cannot be dropped any more, so it is taken in hand at once.
             while mailbox.items and not self._begun:
-                if self._sent(mailbox.items[0], self.turn + 1):
+                if self._send([mailbox.items[0]]):
                     self.progressed(self.turn + 1, self.turn)
-            return
-        waiting = len(mailbox.items)
-        if waiting > self._delivered:
-            new = itertools.islice(mailbox.items, self._delivered, min(waiting, _AHEAD))
-            for entry in list(new):
-                if self._sent(entry, self.turn + self._delivered + 1):
-                    self._delivered += 1
+        elif len(mailbox.items) > self._delivered:
+            self._delivered += self._send(
+                list(itertools.islice(mailbox.items, self._delivered, _AHEAD))
+            )
 
-    def _sent(self, entry: Any, number: int) -> bool:
-        """Whether ``entry`` could be sent; if not, it is in the mailbox no more."""
-        try:
-            data = dumps(sendable(message_of(entry)))
-        except Exception as error:
-            del self.mailbox.items[self._delivered]
-            self.mailbox.admit()
-            self._undeliverable(entry, error)
-            return False
-        self.actor.post("deliver", number, isinstance(entry, Letter), data)
-        return True
+    def _send(self, entries: list[Any]) -> int:
+        """Send the entries that can be sent, how many they are; the others leave the mailbox."""
+        first = self.turn + self._delivered + 1
+        asked = bytearray()
+        messages: list[bytes] = []
+        size = 0
+        for entry in entries:
+            try:
+                data = dumps(sendable(message_of(entry)))
+            except Exception as error:
+                del self.mailbox.items[self._delivered + len(messages)]
+                self.mailbox.admit()
+                self._undeliverable(entry, error)
+                continue
+            messages.append(data)
+            asked.append(isinstance(entry, Letter))
+            size += len(data)
+            if size > FRAME_BYTES:
+                break
+        if messages:
+            self.actor.post("deliver", first, bytes(asked), messages)
+        return len(messages)
 
     def _undeliverable(self, entry: Any, error: Exception) -> None:
         if not (isinstance(entry, Letter) and entry.fail(error)):
