@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,11 @@ COUNT, BEFORE = 160, 100  # files, and how many of them are written before the r
 # last half second, which is 20 files, and a batch of 16 may be under way.
 TAIL = {signal.SIGINT: 16, signal.SIGKILL: 50}
 RATES = (8_000, 16_000, 22_050, 44_100)
+
+ON_RAY = [
+    pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed"),
+    pytest.mark.xdist_group("ray"),
+]
 
 Command = Callable[..., list[str]]
 
@@ -128,21 +134,22 @@ def test_all_but_the_corrupt_file_is_written(
     check_one_corrupt(tmp_path, command("--backend", backend))
 
 
-def test_the_same_on_ray(tmp_path: Path, command: Command) -> None:
-    pytest.importorskip("ray", reason="needs ray")
-    check_one_corrupt(tmp_path, command("--runtime", "ray"))
+@pytest.mark.parametrize("runtime", [pytest.param("ray", marks=ON_RAY)])
+def test_the_same_elsewhere(tmp_path: Path, command: Command, runtime: str) -> None:
+    check_one_corrupt(tmp_path, command("--runtime", runtime))
 
 
 @pytest.mark.parametrize(
     ("runtime", "end"),
-    [("local", signal.SIGINT), ("local", signal.SIGKILL), ("ray", signal.SIGINT)],
-    ids=["ctrl-c", "kill", "ctrl-c-on-ray"],
+    [
+        pytest.param("local", signal.SIGINT, id="ctrl-c"),
+        pytest.param("local", signal.SIGKILL, id="kill"),
+        pytest.param("ray", signal.SIGINT, id="ctrl-c-on-ray", marks=ON_RAY),
+    ],
 )
 def test_stopped_in_mid_run_and_resumed(
     tmp_path: Path, command: Command, runtime: str, end: signal.Signals
 ) -> None:
-    if runtime == "ray":
-        pytest.importorskip("ray", reason="needs ray")
     paths = make_sounds(tmp_path / "files", COUNT)
     (tmp_path / "files" / "005-corrupt.wav").write_bytes(b"RIFF")
     line = command("--rate", "40", "--quiet")
