@@ -56,7 +56,7 @@ async def test_a_plain_callable_runs_in_a_thread_unless_inline():
     assert inline == here
 
 
-async def test_a_blocking_stage_does_not_stall_the_event_loop():
+async def test_promise_8_a_blocking_stage_does_not_stall_the_event_loop():
     release = threading.Event()
 
     def block(x):

@@ -109,7 +109,7 @@ async def test_threads_work_at_the_same_time_and_hold_back_no_result():
 
 
 @pytest.mark.parametrize("stages", [1, 2], ids=["in chunks", "one stage with options"])
-async def test_a_thread_that_blocks_holds_back_no_result_of_before(stages):
+async def test_promise_8_a_thread_that_blocks_holds_back_no_result_of_before(stages):
     release = threading.Event()
 
     def block(x):
@@ -453,6 +453,21 @@ async def test_retries_and_timeouts_hold_for_one_item():
     with pytest.raises(StageError) as caught:
         await AsyncPipeline("p").add_stage(hang, timeout=0.01).run(1)
     assert isinstance(caught.value.cause, StageTimeout)
+
+
+@pytest.mark.parametrize("where", [None, "inline", "thread"])
+@pytest.mark.parametrize("options", [{}, {"concurrency": 2}], ids=["plain", "concurrent"])
+async def test_a_failure_tells_what_the_stage_takes_and_gives(options, where):
+    def invert(xs):
+        return [1 / x for x in xs]
+
+    async def coroutine(xs):
+        return invert(xs)
+
+    call = coroutine if where is None else invert
+    pipeline = AsyncPipeline("p").add_stage(call, where=where, **options)
+    with pytest.raises(StageError, match=r"item 2 \(takes list of 3; gives list of 2\)"):
+        await collect(pipeline.stream([[1, 2], [3], [4, 0, 5]]))
 
 
 async def test_a_deadline_ends_the_run():

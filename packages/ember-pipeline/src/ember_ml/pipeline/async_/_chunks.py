@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from typing import Any
 
+from .._describe import describe
 from .._errors import StageError
 from .._stage import is_async
 from ..wiring._fuse import Fused
 from ..wiring._graph import is_chain
 from ._places import Here, InThread, Pace, told
-from ._run import MOST, Hand, Plan, Run
+from ._run import Hand, Plan, Run
 from ._source import Feed
 from ._thread import JobThread
 
@@ -23,6 +24,9 @@ from ._thread import JobThread
 _TURN, _SLICE = 0.002, 64
 # Seconds until what a chunk has given so far is passed on.
 _LOOK = 0.005
+# How many items there are in a chunk, if they are quick: so many that the change of thread costs
+# little beside them.
+_MOST = 4096
 # A chunk is read ahead if its items take longer than these seconds.
 _SLOW = 0.00005
 
@@ -54,13 +58,16 @@ class ChunkedRun:
         self._thread: JobThread | None = None
         self._awaits = False
         self._error: Exception | None = None
+        self._gives: dict[str, str] = {}  # what each stage gave for the first item
 
     async def results(self, hand: Hand) -> AsyncGenerator[Any, None]:
         """Yield what comes out."""
         report = self._plan.report
         inline = self._plan.stages[0].options.where == "inline"
         self._thread = JobThread(f"{self._plan.pipeline!r}")
-        chunks = (_Inline if inline else _Threaded)(self._plan, self._feed, self._thread)
+        chunks = (_Inline if inline else _Threaded)(
+            self._plan, self._feed, self._thread, self._gives
+        )
         rest: AsyncGenerator[Any, None] | None = None
         self._plan.begin()
         try:
@@ -122,6 +129,7 @@ class ChunkedRun:
                 self._error = stage.failure(items[0], told(error), 0)
                 return []
             report.outputs += 1
+            self._gives[stage.name] = describe(items[0])
         return items
 
     def _noting(self, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -136,7 +144,8 @@ class ChunkedRun:
 class _Chunks:
     """What the two ways to lead chunks through the stages share: counting."""
 
-    def __init__(self, plan: Plan, feed: Feed, thread: JobThread) -> None:
+    def __init__(self, plan: Plan, feed: Feed, thread: JobThread, gives: Mapping[str, str]) -> None:
+        self._gives = gives
         self.error: Exception | None = None
         self._names = [stage.name for stage in plan.stages]
         self._pipeline = plan.pipeline
@@ -145,7 +154,7 @@ class _Chunks:
         self._iterator: Iterator[Any] = feed.iterator  # type: ignore[assignment]
         self._in_memory = feed.in_memory
         self._thread = thread
-        self._pace = Pace(plan.buffer or MOST)
+        self._pace = Pace(plan.buffer or _MOST)
         self._feed = feed
 
     def _passed(self, items: int) -> None:
@@ -160,6 +169,8 @@ class _Chunks:
         if not isinstance(error, StageError) or error.pipeline != self._pipeline:
             return False
         error.index = self._feed.index
+        if error.gives is None:
+            error.gives = self._gives.get(error.stage)
         for name, stage in zip(self._names, self._report.stages, strict=True):
             stage.inputs += 1
             if error.stage == name or error.stage.startswith(f"{name}/"):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .._describe import describe
 from .._errors import FailureBudgetExceeded, ItemFiltered
 from .._stage import Stage
 from ..wiring._graph import INPUT, ends_of, is_chain, spent_after
@@ -47,6 +48,7 @@ class Node:
         self.report = run.report.stages[position]
         self.wiring = Wiring(run.stages, position)
         self.units: list[Unit] = []
+        self.gives: str | None = None  # what the first call gave, to be told when a later one fails
         self.failing = False
         self.stopping = False
         options = stage.options
@@ -108,6 +110,8 @@ class Node:
                 self.filtered(cell)
                 return
             result = self.wiring.value(cell)
+        if self.gives is None:
+            self.gives = describe(result)
         self.report.outputs += 1
         self.wiring.store(cell, result)
         self._settle(cell, PASSED)
@@ -133,7 +137,7 @@ class Node:
             )
         if stage.options.on_error == "raise":
             item = self.wiring.value(cell) if batch is None else batch
-            self.fatal(cell, stage.failure(item, error, cell[INDEX]))
+            self.fatal(cell, stage.failure(item, error, cell[INDEX], self.gives))
             return
         if stage.options.on_error == "skip":
             report.skipped += 1

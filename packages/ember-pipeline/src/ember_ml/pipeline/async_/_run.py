@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Hand = Literal["items", "chunks", "nothing"]
 
 # How many cells may wait between two stages, unless that is said, and how many if they are quick.
-_LEAST, MOST = 16, 1024
+_LEAST, _MOST = 16, 1024
 # Seconds between two looks at whether the checkpoint has to be written.
 _KEEPING = 0.1
 
@@ -92,7 +92,7 @@ class Run:
         self.runtime = plan.runtime
         self._feed = feed
         feed.keep = plan.keeps_items
-        least, most = plan.buffer or _LEAST, plan.buffer or MOST
+        least, most = plan.buffer or _LEAST, plan.buffer or _MOST
         self._channels = [Channel(least, most) for _ in range(len(self.stages) + 1)]
         self._nodes = [
             Node(self, position, stage, *self._channels[position : position + 2])
@@ -109,6 +109,7 @@ class Run:
         report, checkpoint = self.report, self.plan.checkpoint
         channel = self._channels[-1]
         items, writers = channel.items, channel.writers
+        one_by_one, chunks = hand == "items", hand == "chunks"
         try:
             self._start()
             while True:
@@ -116,7 +117,7 @@ class Run:
                     if channel.closed:
                         break
                     await channel.filled()
-                elif hand == "chunks":
+                elif chunks:
                     cells = list(items)
                     items.clear()
                     channel.taken()
@@ -130,7 +131,7 @@ class Run:
                     if writers and len(items) <= channel.low:
                         wake(writers)
                     report.outputs += 1
-                    if hand == "items":
+                    if one_by_one:
                         yield cell[VALUE]
                     if checkpoint is not None:
                         checkpoint.acknowledge(cell[INDEX])

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from .._describe import describe
 from .._stage import is_async
 from ..tasks._options import StageOptions
 from ..tasks._worker import Failed
@@ -109,6 +110,8 @@ class Plain(Unit):
             else:
                 report.outputs += items
                 pace.end(items)
+                if node.gives is None:
+                    node.gives = describe(result)
             inbox.taken()
 
 
