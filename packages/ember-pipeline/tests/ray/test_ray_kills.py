@@ -17,6 +17,7 @@ from ember_ml.pipeline import (
     Supervision,
     WorkerDied,
 )
+from ember_ml.pipeline.runtimes._node import Node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,6 +118,30 @@ async def test_promise_9_the_one_in_hand_is_a_dead_letter_and_the_others_are_han
         dead = [(letter.message, letter.reason) for letter in system.dead_letters]
     assert recorded(path) == [n for n in range(302) if n not in (100, 200)]
     assert dead == [("die", "process died")] * 3
+
+
+async def test_promise_9_on_another_machine_what_was_delivered_ahead_is_told_as_unknown(
+    runtime, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Node, "numbers", lambda self, slot: None)  # there is no ledger to be read
+    path = tmp_path / "recorded"
+    async with ActorSystem("app", runtime=runtime) as system:
+        ref = await system.spawn(Records, path)
+        for number in range(2000):
+            await ref.send("die" if number == 700 else number)
+        await within_limits(ref.ask("pid"))
+        dead = [letter.message for letter in system.dead_letters]
+        assert {letter.reason for letter in system.dead_letters} == {
+            "process died, outcome unknown"
+        }
+    handled = recorded(path)
+    assert handled == sorted(set(handled))
+    place = dead.index("die")
+    dead[place] = 700
+    assert dead == list(range(dead[0], dead[0] + len(dead)))  # all that was under way, in order
+    assert set(handled) | set(dead) == set(range(2000))
+    assert 700 not in handled
+    assert handled[-1] == 1999
 
 
 @pytest.mark.parametrize("directive", ["resume", "restart", "stop"])

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._errors import ActorStopped, MailboxFull
 from ..actors._dead_letters import DeadLetters
 from ..actors._inbox import Inbox
 from ..actors._mailbox import Mailbox
@@ -14,7 +15,7 @@ from ..actors._messages import Terminated
 from ..actors._ref import ActorRef
 from ..actors._spawning import ChildOptions
 from ..actors._turn import Ask, message_of
-from ._pickling import dumps
+from ._pickling import dump_error, dumps
 
 if TYPE_CHECKING:
     from ..actors._actor import Actor
@@ -62,6 +63,12 @@ class HostInbox(Inbox):
     def offer(self, message: Any) -> None:
         """Have the driver queue ``message`` if there is room."""
         self._host.ask_driver("offer", self.number, dumps(message))
+
+    def raised(self, message: Any, error: BaseException) -> None:
+        """Have the driver bury ``message``, whose asker here was cancelled."""
+        self._host.ask_driver(
+            "raised", self.number, dumps((message, dump_error(error, traced=False)))
+        )
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Have the driver stop it."""
@@ -124,4 +131,5 @@ def _reply(entry: Ask, answer: asyncio.Future[Any]) -> None:
     if error is None:
         entry.answer(answer.result())
     else:
-        entry.fail(error)
+        # Only what the handler itself has raised may be news for the dead letters.
+        entry.fail(error, buried=isinstance(error, ActorStopped | MailboxFull))

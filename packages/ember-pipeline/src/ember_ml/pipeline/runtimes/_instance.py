@@ -107,8 +107,8 @@ class Instance:
             actor._actor_options.cell = self._inbox  # type: ignore[assignment]
             await hook()
         except BaseException as error:
-            requests.answer(request, error=error)
-            self._host.ended(self)
+            requests.answer(request, error=self._meant(error))
+            self._gone()
             return
         finally:
             self._inbox.busy = False
@@ -118,12 +118,25 @@ class Instance:
             self._enter(number)
             await actor.on_stop()
         except BaseException as error:
-            requests.answer(request, error=error)
+            requests.answer(request, error=self._meant(error))
         else:
             requests.answer(request)
         finally:
             self._inbox.busy = False
-            self._host.ended(self)
+            self._gone()
+
+    def _gone(self) -> None:
+        self._inbox.cancel_timers()  # they were this instance's
+        self._host.ended(self)
+
+    def _meant(self, error: BaseException) -> BaseException:
+        """What a hook has raised; a cancellation of what it awaited is a failure of its own."""
+        assert self.task is not None
+        if not isinstance(error, asyncio.CancelledError) or self.task.cancelling():
+            return error
+        cancelled = HandlerCancelled(f"{self._inbox.path}: what its hook awaited was cancelled")
+        cancelled.__cause__ = error
+        return cancelled
 
     async def _handle_all(self, actor: Actor) -> tuple[int, int]:
         """Handle messages until told to end; the request and the turn of that."""

@@ -114,6 +114,10 @@ class Node:
     async def _offer(self, target: Inbox, data: bytes) -> None:
         target.offer(loads(data))
 
+    async def _raised(self, target: Inbox, data: bytes) -> None:
+        message, error = loads(data)
+        target.raised(message, loads(error))
+
     async def _stop(self, target: Inbox, data: bytes) -> None:
         await target.stop(*loads(data))
 
@@ -142,6 +146,7 @@ _WISHES: dict[str, Callable[[Node, Inbox, bytes], Any]] = {
     "send": Node._send,
     "ask": Node._ask,
     "offer": Node._offer,
+    "raised": Node._raised,
     "stop": Node._stop,
     "watch": Node._watch,
     "unwatch": Node._unwatch,
