@@ -1,13 +1,34 @@
-"""An event loop whose time does not pass but jumps, for tests that play with timeouts."""
+"""Ray for the tests that need it, and an event loop for those that play with time."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="session")
+def ray():
+    """Ray on this machine alone: started by the first test that needs it, ended after the last."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray replaces 127.0.0.1 by the machine's own address where clusters are enabled.
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    import ray
+
+    ray.init(
+        num_cpus=2,
+        _node_ip_address="127.0.0.1",
+        include_dashboard=False,
+        object_store_memory=100 * 2**20,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    yield ray
+    ray.shutdown()
 
 
 class _Jumping(selectors.SelectSelector):
