@@ -1,5 +1,6 @@
 """The runtime as an object: what it needs, what it starts and what it ends."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,7 +8,14 @@ import sys
 import pytest
 
 from ember_ml.backend.errors import InvalidValueError
-from ember_ml.pipeline import ActorSystem, MissingExtraError, RayRuntime, WorkerDied
+from ember_ml.pipeline import (
+    Actor,
+    ActorStopped,
+    ActorSystem,
+    MissingExtraError,
+    RayRuntime,
+    WorkerDied,
+)
 from ember_ml.pipeline.runtimes._ray_module import import_ray
 
 OWN_CLUSTER = """
@@ -75,6 +83,52 @@ async def test_a_system_closes_the_runtime_that_it_has_started(ray):
         async with ActorSystem(runtime=runtime):
             pass
         assert repr(runtime) == "RayRuntime(local, connected)"
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Sleeper(Actor):
+    async def process_message(self, message):
+        if message == "pid":
+            return os.getpid()
+        await asyncio.sleep(1000)
+
+
+async def test_nothing_is_left_of_a_system_that_is_cancelled(ray):
+    async def run(started):
+        async with RayRuntime(hosts=2) as runtime, ActorSystem(runtime=runtime) as system:
+            sleepers = [await system.spawn(Sleeper) for _ in range(3)]
+            started.set_result([await sleeper.ask("pid") for sleeper in sleepers])
+            await asyncio.gather(*(sleeper.ask("sleep") for sleeper in sleepers))
+
+    started = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(run(started))
+    pids = await started
+    assert len(set(pids)) == 2
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    async with asyncio.timeout(60):
+        while any(alive(pid) for pid in pids):  # noqa: ASYNC110 - they end by themselves
+            await asyncio.sleep(0.01)
+
+
+async def test_a_system_that_stops_meanwhile_starts_no_actor(ray):
+    async with RayRuntime(hosts=1) as runtime:
+        async with ActorSystem(runtime=runtime) as system:
+            spawn = asyncio.create_task(system.spawn(Sleeper))
+            await asyncio.sleep(0)
+            await system.stop()
+            with pytest.raises(ActorStopped, match="starts no more actors"):
+                await spawn
+        assert system.inspect().children == ()
 
 
 async def test_closing_ends_the_processes(ray):

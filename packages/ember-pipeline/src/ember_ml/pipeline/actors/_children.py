@@ -92,6 +92,7 @@ class Children:
     ) -> None:
         self.path = path
         self.supervision = supervision
+        self.stops = 0  # how often all were stopped, for who starts one meanwhile
         self._fail = fail
         self._children: dict[str, Child] = {}
         self._restarts: deque[float] = deque()  # when, as far as they count
@@ -172,6 +173,7 @@ class Children:
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Stop all children, the youngest first."""
+        self.stops += 1
         await self._cancel_restarts()
         while self._children:
             child = next(reversed(self._children.values()))

@@ -84,6 +84,11 @@ class Requests:
         for task in tuple(self._served.values()):
             task.cancel()
 
+    async def join(self) -> None:
+        """Wait until nothing is done for the other side any more."""
+        while self._served:
+            await asyncio.wait(self._served.values())
+
     async def _serve(self, number: int, work: Coroutine[Any, Any, Any]) -> None:
         try:
             value = await work

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from ..actors._children import Children
+from ..actors._children import Children, refuse_if_stopping
 from ..actors._dead_letters import DeadLetters
 from ..actors._inbox import Inbox
 from ..actors._mailbox import Mailbox
@@ -75,12 +75,18 @@ class Space:
         check_options(children, options)
         if options.name is not None:
             free_name(children, options.name, "")
+        stops = children.stops
         node = await choose()
         number = next(self._numbers)
-        kind, own_name, capacity, overflow, supervision = await node.requests.make(
-            "build", number, children.path, data=dumps((factory, args))
-        )
-        name = free_name(children, options.name or own_name, kind)
+        try:
+            kind, own_name, capacity, overflow, supervision = await node.requests.make(
+                "build", number, children.path, data=dumps((factory, args))
+            )
+            refuse_if_stopping(children.path, children.stops != stops)
+            name = free_name(children, options.name or own_name, kind)
+        except BaseException:
+            node.connection.post(("abandon", 0, number, b""))
+            raise
         path = f"{children.path}/{name}"
         mailbox: Mailbox[Any] = Mailbox(
             f"the mailbox of {path}",
@@ -136,6 +142,7 @@ class Space:
         nodes, self.nodes = self.nodes, []
         for node in nodes:
             await node.connection.join()
+            await node.requests.join()
 
 
 class _Gone(Inbox):
