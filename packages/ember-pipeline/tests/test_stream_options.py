@@ -379,6 +379,17 @@ async def test_a_nested_pipeline_that_filters_filters():
     assert (stream.report.filtered, stream.report.failures) == (2, 0)
 
 
+async def test_a_batch_of_which_a_nested_filter_leaves_out_an_item_loses_that_one_only():
+    inner = AsyncPipeline("inner").add_filter(lambda x: x != 2, name="k", where="inline")
+
+    async def each(xs):
+        return [await inner.run(x) for x in xs]
+
+    stream = AsyncPipeline("p").add_stage(each, batch_size=4).stream(range(6))
+    assert await collect(stream) == [0, 1, 3, 4, 5]
+    assert (stream.report.filtered, stream.report.failures) == (1, 0)
+
+
 async def test_a_stream_goes_through_a_graph():
     def add(x, y):
         return x + y

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._describe import describe
+from .._errors import ItemFiltered
 from .._stage import is_async
 from ..tasks._options import StageOptions
 from ..tasks._worker import Failed
@@ -190,9 +191,10 @@ class Batches(Unit):
             try:
                 results = await caller.batch(values, cells[0][0])
             except Exception as error:
-                if len(cells) == 1 or node.stage.options.on_error == "raise":
+                fatal = node.stage.options.on_error == "raise"
+                if len(cells) == 1 or (fatal and not isinstance(error, ItemFiltered)):
                     node.failed(cells[0], error, values)
-                else:  # so that nobody pays for another's failure
+                else:  # so that nobody pays for another
                     await self._alone(caller, cells, values)
             except BaseException as error:
                 _raised(node, cells[0], error)
