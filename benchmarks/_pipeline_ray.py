@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from _pipeline_ember import WAYS, Echo
@@ -63,15 +64,20 @@ def batches(way: str) -> Callable[[], Any]:
     def case() -> Iterator[Run]:
         from ember_ml.pipeline import ActorSystem, RayRuntime
 
-        with _cluster():
+        with _cluster(), asyncio.Runner() as runner:
+            stack = AsyncExitStack()
 
-            async def measure(n: int) -> float:
-                async with ActorSystem(runtime=RayRuntime()) as system:
-                    ref = await system.spawn(Echo)
-                    await ref.ask(None)
-                    return await WAYS[way](ref, n)
+            async def start() -> Any:
+                system = await stack.enter_async_context(ActorSystem(runtime=RayRuntime()))
+                ref = await system.spawn(Echo)
+                await ref.ask(None)
+                return ref
 
-            yield from on_loop(measure)
+            ref = runner.run(start())
+            try:
+                yield lambda n: runner.run(WAYS[way](ref, n))
+            finally:
+                runner.run(stack.aclose())
 
     return case
 
