@@ -17,8 +17,8 @@ INDEX, VALUE, RAW, STATE = range(4)
 UNDERWAY, PASSED, GONE, FATAL = range(4)
 
 
-# A channel grows when as many cells as it holds go through it in less than these seconds.
-_QUICK = 0.001
+# A channel that was full grows if it is nearly empty in less than these seconds.
+_QUICK = 0.004
 
 
 class Channel:
@@ -40,8 +40,6 @@ class Channel:
     """
 
     __slots__ = (
-        "_filled",
-        "_since",
         "capacity",
         "closed",
         "error",
@@ -61,23 +59,23 @@ class Channel:
         self.readers: deque[asyncio.Future[None]] = deque()
         self.writers: deque[asyncio.Future[None]] = deque()
         self.most = most
-        self._filled = False
-        self._since = 0.0
 
     async def filled(self) -> None:
         """Wait for cells, or for the end of them."""
-        if self._filled and self.capacity < self.most:
-            if time.perf_counter() - self._since < _QUICK:
-                self.capacity = min(2 * self.capacity, self.most)
-                self.low = self.capacity // 8
-            self._filled = False
         await turn(self.readers)
-        self._since = time.perf_counter()
 
     async def emptied(self) -> None:
-        """Wait for room."""
-        self._filled = True
+        """Wait for room, and make more if the reader is quick."""
+        since = time.perf_counter()
         await turn(self.writers)
+        if time.perf_counter() - since < _QUICK:
+            self.grow()
+
+    def grow(self) -> None:
+        """Hold more, as long as that is allowed."""
+        if self.capacity < self.most:
+            self.capacity = min(2 * self.capacity, self.most)
+            self.low = self.capacity // 8
 
     def until_low(self) -> int:
         """How many cells a reader may take before it calls `taken`."""

@@ -252,7 +252,7 @@ class AsyncPipeline(PipelineBuilder):
         Args:
             source: An iterable or asynchronous iterable.
             buffer: How many items may wait in front of each stage and of the consumer. None: 16,
-                up to 1024 where so many are dealt with in a millisecond, and up to 4096 on their
+                up to 1024 where so many are dealt with in a few milliseconds, and up to 4096 on their
                 way to a thread and back.
             deadline: Seconds after which the run is ended, from its start.
             progress: True to show how the run comes along, or a ``rich`` `Progress` to show it in;

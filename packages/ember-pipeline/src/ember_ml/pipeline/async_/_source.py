@@ -152,6 +152,8 @@ class Feed:
                 await thread.do(skip)
             while True:
                 most = min(pace.items, await _room(channel))
+                if most < pace.items:
+                    channel.grow()  # the source is quick, and there was no room for more
                 before = report.inputs
                 pace.begin()
                 await watched(thread.do(lambda most=most: read(most)), deliver)  # type: ignore[misc]

@@ -149,6 +149,8 @@ class Several(Unit):
             cells = [cell]
             while len(cells) < pace.items and node.inbox.items and node.room > 0:
                 cells.append(node.pop())
+            if len(cells) < pace.items and node.inbox.items:
+                node.outbox.grow()  # calls are quick, and there was no room for what they give
             self.cells = cells
             results: list[Any] = []
             settled = 0
