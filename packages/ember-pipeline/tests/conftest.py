@@ -56,14 +56,20 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._clock.now
 
 
-def _run(main: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner(loop_factory=_Loop) as runner:
-        return runner.run(main)
+@pytest.fixture(scope="session")
+def jumping_loop() -> type[asyncio.SelectorEventLoop]:
+    """An event loop in which sleeping takes no time, the order of events is the same each time, and
+    a deadlock is an error at once.
+    """
+    return _Loop
 
 
 @pytest.fixture(scope="session")
 def run_in_jumping_time() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """`asyncio.run`, but sleeping takes no time, the order of events is the same each time, and a
-    deadlock is an error at once.
-    """
-    return _run
+    """`asyncio.run` on such a loop."""
+
+    def run(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=_Loop) as runner:
+            return runner.run(main)
+
+    return run

@@ -187,6 +187,7 @@ class Children:
                         await self._left.wait()
         await self._cancel_restarts()
         self._escalated.clear()
+        self._restarts.clear()  # who begins anew counts anew
 
     async def _cancel_restarts(self) -> None:
         tasks = tuple(self._tasks)
