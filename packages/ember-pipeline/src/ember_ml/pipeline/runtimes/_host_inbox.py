@@ -119,9 +119,7 @@ class HostInbox(Inbox):
 
     def gone(self) -> None:
         """The actor has ended."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self.cancel_timers()
 
 
 def _reply(entry: Ask, answer: asyncio.Future[Any]) -> None:
