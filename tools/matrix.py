@@ -50,7 +50,7 @@ class Case:
     smoke: tuple[str, ...]  # what follows `python`: a script of SMOKE, or a module with -m
     wheels: tuple[str, ...] = ()
     editable: tuple[str, ...] = ()
-    extras: str = ""  # of ember-core
+    extras: str = ""  # of the first distribution
 
 
 CASES = {
@@ -61,6 +61,7 @@ CASES = {
     "minimal": Case((*KIT, "minimal"), ("ember-core", "ember-backend-minimal"), extras="[testing]"),
     "data": Case(("smoke_data.py",), ("ember-core", "ember-data")),
     "pipeline": Case(("smoke_pipeline.py",), ("ember-core", "ember-pipeline")),
+    "ray": Case(("smoke_ray.py",), ("ember-pipeline", "ember-core"), extras="[ray]"),
     "editable-core": Case(
         ("smoke_backend.py", "numpy"), wheels=("ember-backend-numpy",), editable=("ember-core",)
     ),
@@ -108,7 +109,7 @@ def install(venv: Path, case: Case, group: str | None) -> None:
     command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--no-sources"]
     command += ["--python", venv_python(venv), "--constraints", constraints()]
     for name in case.wheels:
-        command.append(f"{wheel(name)}{case.extras if name == 'ember-core' else ''}")
+        command.append(f"{wheel(name)}{case.extras if name == case.wheels[0] else ''}")
     for name in case.editable:
         command += ["--editable", ROOT / "packages" / name]
     if group is not None:
