@@ -6,8 +6,10 @@ import importlib.util
 
 import pytest
 
-if importlib.util.find_spec("ray") is None:
-    collect_ignore_glob = ["*.py"]  # needs the extra ember-pipeline[ray]
+
+def pytest_runtest_setup(item):
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("needs the extra ember-pipeline[ray]")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,8 @@ class DeadLetter:
     Attributes:
         message: The message; of a pipeline, the item as its source gave it.
         reason: Why: of an actor ``"mailbox full"``, ``"actor stopped"``, ``"cancelled"``,
-            ``"handler raised"`` or ``"process died"``; of a pipeline what its stage raised.
+            ``"handler raised"``, and on a runtime also ``"process died"``, ``"process died, outcome
+            unknown"`` and ``"undeliverable"``; of a pipeline what its stage raised.
         recipient: Name of the actor, or of the pipeline and its stage.
         error: What the handler or the stage raised, if it did.
         index: Place of the item in its source, counted from 0.
