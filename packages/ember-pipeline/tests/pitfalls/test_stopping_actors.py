@@ -303,6 +303,28 @@ async def test_draining_ends_when_the_actor_cannot_start_again():
         assert (await ref.terminated()).reason == "failed"
 
 
+async def test_draining_ends_when_children_keep_the_actor_from_it():
+    async def break_down(child):
+        child.send_after(0, fail)
+
+    async def with_child(actor):
+        await actor.spawn(scripted(on_start=break_down))
+
+    async def wait(actor):
+        await asyncio.sleep(0.05)
+
+    below = Supervision(max_restarts=0)
+    async with quiet_system() as system:
+        ref = await system.spawn(
+            scripted(on_start=nothing, on_restart=with_child), supervision=below
+        )
+        for message in (fail, wait, wait, wait):
+            await ref.send(message)
+        await within_limits(ref.stop())
+        assert (await ref.terminated()).reason == "failed"
+        assert {letter.message for letter in system.dead_letters} >= {wait}
+
+
 async def test_a_child_stops_its_parent():
     async def parent_start(actor):
         actor.child = await actor.spawn(Scripted)

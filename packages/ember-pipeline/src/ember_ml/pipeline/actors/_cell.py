@@ -99,6 +99,7 @@ class Cell(Inbox):
         self._deadlines: list[asyncio.TimerHandle] = []
         self._in_hand: Any = _NOTHING
         self._drain = True
+        self._waiting: int | None = None  # messages, when it last began again to drain
         self._stopped = asyncio.Event()
         self._scope: Scope | None = None
         self._aborted = False
@@ -254,9 +255,15 @@ class Cell(Inbox):
                 end = await self._decided(error) or End("restart", error)
 
     def _drains_on(self, end: End) -> bool:
-        """Whether it begins again by itself, as it is stopping and messages wait."""
-        waiting = self._drain and len(self.mailbox) > 0
-        return self.stopping and waiting and end.what == "restart"
+        """Whether it begins again by itself, as it is stopping and messages wait.
+
+        Fewer than the last time: an instance that handles none must not be followed by another.
+        """
+        waiting = len(self.mailbox)
+        if not (self.stopping and self._drain and end.what == "restart"):
+            return False
+        before, self._waiting = self._waiting, waiting
+        return 0 < waiting and (before is None or waiting < before)
 
     async def _begin(self, hook: Callable[[], Awaitable[None]]) -> BaseException | None:
         """Start the instance; return what kept it from starting."""
