@@ -21,6 +21,7 @@ def program(function: object, donate: tuple[int, ...] = ()) -> object:
     return get_backend("torch").compile(function, donate=donate)
 
 
+@pytest.mark.slow
 def test_the_numbers_of_the_function() -> None:
     compiled = program(lambda x, y: [torch.tanh(x) @ y, x + 1])
     for size in (3, 4):  # one program each
@@ -121,6 +122,7 @@ def peak(step: Callable[[], object]) -> int:
     return max(itertools.accumulate(sizes))
 
 
+@pytest.mark.slow
 def test_the_peak_memory_of_a_training_step() -> None:
     # What a gradient needs is to be freed when it is done, not where kernels of the updates were
     # joined: there are many layers with the same update.

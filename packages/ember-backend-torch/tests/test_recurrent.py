@@ -70,6 +70,7 @@ def test_arrays_need_not_be_dense(name):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.slow
 def test_every_kernel_compiles():
     """Those that training in single precision does not reach."""
     with nn.use_backend("torch"):

@@ -488,6 +488,7 @@ def test_temporal_attention_by_loops(backend):
     close(layer(et.asarray(x[1])), plain.astype(np.float32), 1e-4)
 
 
+@pytest.mark.slow
 def test_temporal_attention_learns_its_rates(backend):
     layer = attention.TemporalAttention(8, 2, dropout=0.2)
     x = et.asarray(normal(3, 6, 8))

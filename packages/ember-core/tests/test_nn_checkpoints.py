@@ -107,6 +107,7 @@ with t.et.use_backend({backend!r}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compile", [False, True], ids=["plain", "compiled"])
 def test_resuming_in_another_process(tmp_path, backend, compile):
     run = Run("adamw", compile)

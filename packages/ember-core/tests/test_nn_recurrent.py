@@ -94,6 +94,7 @@ def test_lengths_are_those_of_packed_sequences(name, options, backend):
     np.testing.assert_allclose(found_x.numpy(), dx, atol=1e-5 * dx.abs().max().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_compiled_training_takes_the_same_steps(name, backend):
     class Model(nn.Module):

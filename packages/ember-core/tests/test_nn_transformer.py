@@ -123,6 +123,7 @@ def test_clones_start_alike_and_learn_apart(backend):
     assert not np.allclose(first["linear1.weight"].numpy(), second["linear1.weight"].numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 def test_compiled_steps_are_the_plain_ones(backend, dropout):
     x = normal(3, 6, 8)
