@@ -5,39 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import reprlib
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple
 
 from .._errors import ActorStopped, HandlerCancelled, UsageError
-from ._children import Children, Parent, refuse_if_stopping
+from ._children import Parent
 from ._dead_letters import DeadLetters
-from ._inbox import Inbox
+from ._life import NOTHING, Handler, Life
 from ._mailbox import Mailbox
 from ._messages import Reason
-from ._scope import Scope
 from ._supervision import Directive, Restart, Supervision
 from ._turn import Letter, handler_here, message_of, turn
-from ._waiting import Node, cycle_through, waiting_for
-
-if TYPE_CHECKING:
-    from ._actor import Actor
-    from ._ref import ActorRef
-    from ._spawning import ChildOptions
+from ._waiting import cycle_through, waiting_for
 
 logger = logging.getLogger(__name__)
 
 _BURST = 256  # messages that an actor may handle before it lets the event loop see to others
-_NOTHING = object()
-
-
-class Handler(Protocol):
-    """What a cell runs: an `Actor`."""
-
-    async def on_start(self) -> None: ...
-    async def on_stop(self) -> None: ...
-    async def on_restart(self, error: BaseException | None, /) -> None: ...
-    async def process_message(self, message: Any, /) -> Any: ...
 
 
 class End(NamedTuple):
@@ -52,7 +35,7 @@ class End(NamedTuple):
     error: BaseException | None = None
 
 
-class Cell(Inbox):
+class Cell(Life):
     """One actor: feeds the messages of a mailbox to it, one at a time, until it is stopped.
 
     Args:
@@ -83,58 +66,21 @@ class Cell(Inbox):
         supervision: Supervision | None = None,
         grace: float = Supervision.shutdown,
     ) -> None:
-        super().__init__(path or name, mailbox, dead_letters)
+        super().__init__(path or name, actor, mailbox, dead_letters, supervision, grace)
         self.name = name
-        self.actor = actor
         self.parent = parent
         self.restart: Restart = restart
-        self.children = Children(self.path, supervision or Supervision(), self.fail)
-        self.failed = 0
         self.restarts = 0
-        self.hooks = 0
-        self.task: asyncio.Task[Any] | None = None
         self.started: asyncio.Future[BaseException | None] | None = None
         self._renew = renew
-        self._grace = grace
         self._deadlines: list[asyncio.TimerHandle] = []
-        self._in_hand: Any = _NOTHING
-        self._drain = True
         self._waiting: int | None = None  # messages, when it last began again to drain
         self._stopped = asyncio.Event()
-        self._scope: Scope | None = None
-        self._aborted = False
         self._suspending = False
         self._renewing = False
         self._failure: BaseException | None = None
         self._verdict: asyncio.Future[bool] | None = None  # while it waits to be revived
         self._quiet = asyncio.Event()  # it waits to be revived, or has ended
-
-    def in_own_task(self) -> bool:
-        """Whether the task in which it handles messages runs now."""
-        return self.task is asyncio.current_task()
-
-    def child_refs(self) -> tuple[ActorRef, ...]:
-        """References to its children, the oldest first."""
-        return tuple(child.ref() for child in self.children if isinstance(child, Cell))
-
-    async def spawn(
-        self, actor: Callable[..., Actor], args: tuple[Any, ...], options: ChildOptions
-    ) -> ActorRef:
-        """Start a child."""
-        from ._spawning import spawned  # which makes cells
-
-        self.refuse_children()
-        return await spawned(actor, args, self.children, self.dead_letters, options)
-
-    def refuse_children(self) -> None:
-        """Raise if it cannot spawn, as nobody would stop the child."""
-        ending = self.ended is not None or self._aborted or self.phase in ("ending", "restarting")
-        refuse_if_stopping(self.path, ending)
-
-    def waits_for(self) -> list[Node]:
-        """Whom the message in hand waits for, and the children that a stop waits for."""
-        waits = super().waits_for()
-        return [*waits, *self.children.cells()] if self.stopping else waits
 
     async def stop(self, drain: bool, timeout: float | None) -> None:  # noqa: ASYNC109
         """Close the mailbox and wait until the actor has ended, unless it would wait for us."""
@@ -358,7 +304,7 @@ class Cell(Inbox):
                     return end
             else:
                 self.busy = False
-                self._in_hand = _NOTHING
+                self._in_hand = NOTHING
                 if letter is not None:
                     letter.answer(value)
             if self.waits:
@@ -384,7 +330,7 @@ class Cell(Inbox):
             error = cancelled
         elif not isinstance(error, Exception):
             raise error
-        self._in_hand = _NOTHING
+        self._in_hand = NOTHING
         self.failed += 1
         if not (isinstance(entry, Letter) and entry.fail(error)):
             self.raised(message_of(entry), error)
@@ -396,30 +342,6 @@ class Cell(Inbox):
         if self.parent is not None:
             directive = await self.parent.decide(self, error)
         return None if directive == "resume" else End(directive, error)
-
-    async def _end(self) -> None:
-        """End the instance: its children, the youngest first, and then itself."""
-        self.phase = "ending"
-        self._bury_in_hand()
-        await self._stop_children()
-        # Who stops it sets a limit if there is one; its supervisor's restarts do not wait for ever.
-        limit = None if self.stopping and not self._aborted else self._grace
-        try:
-            with self._scoped(limit):
-                await self._as_turn(self.actor.on_stop())
-        except Exception:
-            logger.exception("on_stop of %s failed", self.path)
-            self.failed += 1
-        self.cancel_timers()
-
-    async def _stop_children(self) -> None:
-        if not self._aborted:
-            with self._scoped():
-                patience = None if self.stopping else self.children.supervision.shutdown
-                drain = self.stopping and self._drain
-                await self._as_turn(self.children.stop(drain, patience))
-        if len(self.children):
-            await self.children.stop(False, 0)
 
     async def _revival(self, end: End) -> bool:
         """Wait until the supervisor has seen to it: whether to begin again."""
@@ -439,20 +361,6 @@ class Cell(Inbox):
             self._quiet.clear()
             self._verdict = None
 
-    @property
-    def _interrupted(self) -> bool:
-        """Whether it should leave what it is doing."""
-        return self._scope is not None and self._scope.fired
-
-    def _told_to_leave(self) -> bool:
-        """Whether a cancellation is meant for the actor, not for what it awaits."""
-        assert self.task is not None, "an actor runs in a task"
-        return bool(self.task.cancelling()) or self._interrupted
-
-    def _interrupt(self) -> None:
-        if self._scope is not None:
-            self._scope.fire()
-
     def _abort(self) -> None:
         self._aborted = True
         self._drain = False
@@ -460,47 +368,6 @@ class Cell(Inbox):
         if self._interrupted and self._scope is not None:
             self._scope.fire_again()
         self._interrupt()
-
-    @contextmanager
-    def _scoped(self, limit: float | None = None) -> Iterator[None]:
-        """A block that `_interrupt` ends, or ``limit`` in seconds."""
-        scope, before = Scope(), self._scope
-        loop = asyncio.get_running_loop()
-        timer = None if limit is None else loop.call_later(limit, scope.fire)
-        with scope:
-            self._scope = scope
-            try:
-                yield
-            finally:
-                self._scope = before
-                if timer is not None:
-                    timer.cancel()
-
-    async def _as_turn(self, hook: Awaitable[None]) -> None:
-        """Await ``hook`` as a turn of the actor, so that a cycle of asks through it is seen."""
-        self.turn += 1
-        self.hooks += 1
-        turn.set((self, self.turn))
-        self.busy = True
-        self.waits = []
-        try:
-            await hook
-        except asyncio.CancelledError as error:
-            if self._told_to_leave():
-                raise
-            raise HandlerCancelled(f"{self.path}: what its hook awaited was cancelled") from error
-        finally:
-            self.busy = False
-            self.waits = []
-
-    def _bury_in_hand(self) -> None:
-        """What a cancelled handler had in hand is a dead letter."""
-        self.busy = False
-        entry, self._in_hand = self._in_hand, _NOTHING
-        if entry is not _NOTHING:
-            self.bury(
-                entry, "cancelled", self.stopped_error() if self.stopping else _cancelled(self)
-            )
 
     def _tell_started(self, error: BaseException | None) -> None:
         if self.started is not None and not self.started.done():
@@ -516,7 +383,3 @@ class Cell(Inbox):
         self._stopped.set()
         if self.parent is not None:
             self.parent.ended(self, reason)
-
-
-def _cancelled(cell: Cell) -> ActorStopped:
-    return ActorStopped(f"{cell.path} was told to end before it had handled the message")

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, get_args
 
-from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from .._errors import MailboxClosed, MailboxFull, UsageError
 
@@ -32,6 +32,7 @@ class Mailbox(Generic[T]):
         on_drop: Called with each item that the policy drops.
 
     Raises:
+        ArgumentError: If ``capacity`` is not an int.
         InvalidValueError: If ``capacity`` is less than 1 or ``overflow`` is unknown.
 
     Example:
@@ -54,6 +55,8 @@ class Mailbox(Generic[T]):
         overflow: Overflow = "block",
         on_drop: Callable[[T], Any] | None = None,
     ) -> None:
+        if not isinstance(capacity, int) or isinstance(capacity, bool):
+            raise ArgumentError(f"{name}: capacity must be an int, got {capacity!r}")
         if capacity < 1:
             raise InvalidValueError(f"{name}: capacity must be at least 1, got {capacity!r}")
         if overflow not in get_args(Overflow):

@@ -39,6 +39,10 @@ def check_options(children: Children, options: ChildOptions) -> None:
             f"{children.path}: restart must be one of {', '.join(get_args(Restart))}, "
             f"got {options.restart!r}"
         )
+    if options.supervision is not None and not isinstance(options.supervision, Supervision):
+        raise ArgumentError(
+            f"{children.path}: supervision must be a Supervision, got {options.supervision!r}"
+        )
 
 
 def built(factory: Callable[..., Actor], args: tuple[Any, ...], path: str) -> Actor:
@@ -49,6 +53,11 @@ def built(factory: Callable[..., Actor], args: tuple[Any, ...], path: str) -> Ac
     """
     from ._actor import Actor  # which can spawn
 
+    if not callable(factory):
+        raise ArgumentError(
+            f"{path}: spawn takes a subclass of Actor, or a function that returns an actor, got "
+            f"{factory!r}; a restart makes a new one, so give the class, and its arguments after it"
+        )
     actor = factory(*args)
     if not isinstance(actor, Actor):
         raise ArgumentError(
@@ -64,10 +73,13 @@ def free_name(children: Children, name: str | None, kind: str) -> str:
     """The name of a child-to-be.
 
     Raises:
-        InvalidValueError: If it is taken or none.
+        ArgumentError: If it is not a non-empty string.
+        InvalidValueError: If it is taken, or no part of a path.
     """
     if name is None:
         return children.numbered(kind)
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"{children.path}: a name must be a non-empty string, got {name!r}")
     if "/" in name or name in children:
         problem = "has a slash, which paths are divided by" if "/" in name else "is taken"
         raise InvalidValueError(f"{children.path}: the name {name!r} {problem}; choose another")
@@ -97,7 +109,9 @@ async def spawned(
 
     actor = built(factory, args, children.path)
     own = actor._actor_options
-    name = free_name(children, options.name or own.name, type(actor).__name__)
+    name = free_name(
+        children, own.name if options.name is None else options.name, type(actor).__name__
+    )
     path = f"{children.path}/{name}"
     mailbox: Mailbox[Any] = Mailbox(
         f"the mailbox of {path}",

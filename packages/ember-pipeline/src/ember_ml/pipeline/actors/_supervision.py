@@ -84,6 +84,7 @@ class Supervision:
             supervisor stops it; then that is cancelled.
 
     Raises:
+        ArgumentError: If ``backoff`` is not a `Backoff`.
         InvalidValueError: If a value is not one of these, or negative.
 
     See Also:
@@ -110,6 +111,8 @@ class Supervision:
                 f"Supervision: strategy must be one of {', '.join(get_args(Strategy))}, "
                 f"got {self.strategy!r}"
             )
+        if self.backoff is not None and not isinstance(self.backoff, Backoff):
+            raise ArgumentError(f"Supervision: backoff must be a Backoff, got {self.backoff!r}")
         if not callable(self.on_failure):
             _checked(self.on_failure, "on_failure must be a function or")
         for name in ("max_restarts", "within", "shutdown"):

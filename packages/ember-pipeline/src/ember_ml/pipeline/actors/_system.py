@@ -50,7 +50,8 @@ class ActorSystem:
         on_blocked: Called, in another thread, with each such `Blocked`.
 
     Raises:
-        ArgumentError: If ``name`` is not a non-empty string without slashes.
+        ArgumentError: If ``name`` is not a non-empty string without slashes, or ``supervision``
+            not a `Supervision`.
         InvalidValueError: If ``blocked_after`` is not positive.
 
     Example:
@@ -100,6 +101,10 @@ class ActorSystem:
         if blocked_after is not None and not blocked_after > 0:
             raise InvalidValueError(
                 f"ActorSystem {name!r}: blocked_after must be positive or None, got {blocked_after!r}"
+            )
+        if supervision is not None and not isinstance(supervision, Supervision):
+            raise ArgumentError(
+                f"ActorSystem {name!r}: supervision must be a Supervision, got {supervision!r}"
             )
         self.name = name
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetters()
