@@ -22,6 +22,8 @@ from ._link import Packet
 from ._pickling import loads, unreadable
 from ._requests import Requests
 
+_SOON = 0.002  # seconds
+
 
 class Host:
     """Runs instances of actors as the driver says, and asks it for whatever leaves the process.
@@ -72,9 +74,14 @@ class Host:
         return self.requests.make(kind, 0, 0, False, target, data=data)
 
     def moved(self, instance: Instance) -> None:
-        """``instance`` has begun or done a message."""
-        if instance not in self._moved:
-            self._moved.add(instance)
+        """``instance`` has begun or done a message; the driver is told soon."""
+        if not self._moved:
+            asyncio.get_running_loop().call_later(_SOON, self.port.ring)
+        self._moved.add(instance)
+
+    def rests(self, instance: Instance) -> None:
+        """``instance`` has nothing more to do; the driver is told at once."""
+        if instance in self._moved:
             self.port.ring()
 
     def ended(self, instance: Instance) -> None:

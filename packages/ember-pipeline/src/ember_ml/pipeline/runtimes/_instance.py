@@ -148,6 +148,7 @@ class Instance:
                 if count % _BURST == 0:
                     await asyncio.sleep(0)
             else:
+                self._host.rests(self)
                 self._wake = asyncio.get_running_loop().create_future()
                 await self._wake
         return self._end

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import ActorStopped
 from ..actors._cell import Cell, End
-from ..actors._children import refuse_if_stopping
 from ..actors._dead_letters import DeadLetter
 from ..actors._messages import Reason, Terminated
 from ..actors._turn import Letter, message_of
@@ -65,7 +64,7 @@ class RemoteCell(Cell):
         self, actor: Callable[..., Actor], args: tuple[Any, ...], options: ChildOptions
     ) -> ActorRef:
         """Start a child in one of the processes."""
-        refuse_if_stopping(self.path, self.stopping)
+        self.refuse_children()
         ref: ActorRef = await self._spawn(actor, args, self.children, self.dead_letters, options)
         return ref
 
@@ -195,7 +194,7 @@ class RemoteCell(Cell):
             while mailbox.items and not self._begun:
                 if self._send([mailbox.items[0]]):
                     self.progressed(self.turn + 1, self.turn)
-        elif len(mailbox.items) > self._delivered:
+        elif self._delivered < min(len(mailbox.items), _AHEAD // 2):  # a few at a time cost more
             self._delivered += self._send(
                 list(itertools.islice(mailbox.items, self._delivered, _AHEAD))
             )
