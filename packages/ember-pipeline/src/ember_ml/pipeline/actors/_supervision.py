@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 Directive = Literal["resume", "restart", "stop", "escalate"]
