@@ -187,6 +187,27 @@ async def test_promise_6_an_on_stop_that_hangs_ends_with_the_time_of_the_stop(sy
     assert (await ref.terminated()).reason == "stopped"
 
 
+async def test_promise_6_an_actor_that_ends_starts_no_children_and_one_that_drains_does(system):
+    class Late(Scripted):
+        async def on_stop(self):
+            try:
+                await self.spawn(Scripted)
+            except ActorStopped:
+                await self.note("was refused")
+
+    async def spawn_and_ask(actor):
+        child = await actor.spawn(Scripted)
+        return await child.ask("hello")
+
+    diary = await system.spawn(Scripted)
+    ref = await system.spawn(Late, diary, name="late")
+    ask = asyncio.create_task(ref.ask(spawn_and_ask))
+    await asyncio.sleep(0)
+    await within_limits(ref.stop())
+    assert await within_limits(ask) == "hello"
+    assert await within_limits(diary.ask(seen)) == ["late starts", "late was refused"]
+
+
 async def test_promise_6_a_stop_during_the_start(system, tmp_path):
     class Slow(Scripted):
         async def on_start(self):
