@@ -81,6 +81,7 @@ async def test_an_item_that_does_not_pickle_fails_alone(stages):
         one, lock, three = await worker.call([1, threading.Lock(), 3])
         assert (one, three) == (Value(2), Value(6))
         assert isinstance(lock, Failed)
+        assert str(lock.error).startswith("the item cannot be sent to a process (lock; TypeError: ")
 
 
 async def test_an_item_that_cannot_be_read_in_the_process_fails_alone(stages, monkeypatch):
@@ -97,7 +98,8 @@ async def test_a_result_that_does_not_pickle_fails_alone(stages):
     async with worker_of(stages.a_generator) as worker:
         (failed,) = await worker.call([1])
         assert isinstance(failed.error, TypeError)
-        assert "generator" in str(failed.error)
+        told = "the result cannot be sent back from its process (generator; TypeError: "
+        assert str(failed.error).startswith(told)
 
 
 async def test_an_error_that_cannot_be_sent_arrives_as_its_type_and_text(stages):

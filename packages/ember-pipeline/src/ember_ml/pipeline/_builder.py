@@ -107,6 +107,7 @@ class PipelineBuilder(ABC):
         Raises:
             StageNotFoundError: If there is no stage of that name or at that position; it is a
                 KeyError and an IndexError.
+            ArgumentError: If ``key`` is none of these.
             InvalidValueError: If the part would take several results from outside.
 
         Example:
@@ -127,6 +128,10 @@ class PipelineBuilder(ABC):
             if stage is None:
                 raise self._missing(key)
             return stage
+        if not isinstance(key, int):
+            raise ArgumentError(
+                f"{self!r}: a stage is found by a name, a position or a slice, got {key!r}"
+            )
         if not -len(self) <= key < len(self):
             raise self._missing(key)
         return self._stages[key]

@@ -63,6 +63,6 @@ def promised(call: Callable[..., Any]) -> str | None:
         annotation = inspect.signature(call).return_annotation
     except (TypeError, ValueError):  # builtins, many of which have no signature
         return None
-    if annotation is inspect.Signature.empty:
+    if annotation is inspect.Signature.empty or annotation in (Any, "Any"):
         return None
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from ember_ml.backend.errors import InvalidValueError
@@ -104,6 +104,8 @@ class Caller:
             given = len(results)
         except TypeError:
             given = None
+        if isinstance(results, str | bytes | Mapping | Set):
+            given = None  # as many letters or keys as items are results by chance alone
         if given != items:
             what = type(results).__name__ if given is None else f"{given} results"
             raise InvalidValueError(

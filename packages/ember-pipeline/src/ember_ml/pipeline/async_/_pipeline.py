@@ -11,7 +11,7 @@ from ember_ml.backend.errors import ArgumentError, InvalidValueError
 from .._builder import PipelineBuilder
 from .._stage import StageLike, callable_of, is_async, name_of
 from ..actors._dead_letters import DeadLetters
-from ..tasks._options import OnError, Where, stage_options
+from ..tasks._options import OnError, Where, check_seconds, stage_options
 from ._checkpoint import Checkpoint
 from ._chunks import ChunkedRun, shares_a_call
 from ._events import Emitter, OnEvent
@@ -220,7 +220,9 @@ class AsyncPipeline(PipelineBuilder):
             StageError: If a stage raises; it names the stage and is chained to the stage's own
                 exception.
             ItemFiltered: If a filter leaves out the item.
+            ArgumentError: If ``runtime`` is not a runtime.
         """
+        self._check_runtime(runtime)
         return await once(self.stages, raw, runtime)
 
     def stream(
@@ -270,7 +272,7 @@ class AsyncPipeline(PipelineBuilder):
             A `Stream`: iterate over it, and look into its ``report``. Nothing begins before that.
 
         Raises:
-            ArgumentError: If ``source`` is not iterable.
+            ArgumentError: If ``source`` is not iterable, or an option is of the wrong type.
             InvalidValueError: If ``buffer`` is less than 1 or ``deadline`` not positive.
             StageError: If a stage raises. What ``source`` itself raises is raised unchanged.
             FailureBudgetExceeded: If a stage fails more often than it may.
@@ -290,10 +292,13 @@ class AsyncPipeline(PipelineBuilder):
                 raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
             if buffer < 1:
                 raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
-        if deadline is not None and not deadline > 0:
-            raise InvalidValueError(
-                f"{self!r}: deadline must be a positive number of seconds, got {deadline!r}"
-            )
+        if deadline is not None:
+            check_seconds(repr(self), "deadline", deadline)
+        if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+            raise ArgumentError(f"{self!r}: checkpoint must be a path, got {checkpoint!r}")
+        if dead_letters is not None and not isinstance(dead_letters, DeadLetters):
+            raise ArgumentError(f"{self!r}: dead_letters must be DeadLetters, got {dead_letters!r}")
+        self._check_runtime(runtime)
         letters = dead_letters if dead_letters is not None else DeadLetters()
         done = None if checkpoint is None else Checkpoint.open(checkpoint, self.name)
         feed = Feed(source, repr(self), first=0 if done is None else done.resume_at)
@@ -356,3 +361,9 @@ class AsyncPipeline(PipelineBuilder):
     async def __call__(self, raw: Any, /) -> Any:
         """The same as `run`, which makes a pipeline a stage of another."""
         return await self.run(raw)
+
+    def _check_runtime(self, runtime: object) -> None:
+        if runtime is not None and (isinstance(runtime, type) or not hasattr(runtime, "worker")):
+            raise ArgumentError(
+                f"{self!r}: runtime must be a runtime, such as RayRuntime(), got {runtime!r}"
+            )

@@ -121,13 +121,13 @@ def stage_options(
     if batch_size is not None:
         _count(owner, "batch_size", batch_size)
     if batch_timeout is not None:
-        _seconds(owner, "batch_timeout", batch_timeout)
+        check_seconds(owner, "batch_timeout", batch_timeout)
         if batch_size is None:
             raise InvalidValueError(
                 f"{owner}: batch_timeout={batch_timeout!r} has no batch to send; give batch_size= too"
             )
     if timeout is not None:
-        _seconds(owner, "timeout", timeout)
+        check_seconds(owner, "timeout", timeout)
         if where == "inline" and not coroutine:
             raise InvalidValueError(
                 f"{owner}: timeout={timeout!r} cannot interrupt a plain callable that runs inline; "
@@ -164,7 +164,8 @@ def _count(owner: str, option: str, value: object) -> None:
         raise InvalidValueError(f"{owner}: {option} must be at least 1, got {value!r}")
 
 
-def _seconds(owner: str, option: str, value: object) -> None:
+def check_seconds(owner: str, option: str, value: object) -> None:
+    """Raise unless ``value`` is a positive and finite number of seconds."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ArgumentError(f"{owner}: {option} must be a number of seconds, got {value!r}")
     if not 0 < value < math.inf:

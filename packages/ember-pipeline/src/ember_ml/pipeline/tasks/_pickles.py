@@ -6,7 +6,10 @@ import pickle
 
 from ember_ml.backend.errors import ArgumentError
 
+from .._describe import describe, describe_error
 from .._errors import RemoteError
+
+_KEEP = "keep in it only what pickles: no open files, locks, lambdas or nested functions"
 
 
 def check_pickles(stage: object, owner: str) -> None:
@@ -29,6 +32,28 @@ def check_pickles(stage: object, owner: str) -> None:
         raise ArgumentError(
             f"{owner}: {stage!r} cannot be sent to a process ({type(error).__name__}: {error}); "
             f"{_remedy(stage)}, or run it with where='thread'"
+        ) from error
+
+
+def packed(value: object, journey: str) -> bytes:
+    """``value`` for another process; ``journey`` says what it is and where it goes.
+
+    Raises:
+        ArgumentError: If it does not pickle.
+
+    Example:
+        >>> pickle.loads(packed([1, 2], "the item cannot be sent to a process"))
+        [1, 2]
+        >>> packed(lambda x: x, "the item cannot be sent to a process")
+        Traceback (most recent call last):
+        ember_ml.backend.errors.ArgumentError: the item cannot be sent to a process (function; ...);
+        keep in it only what pickles: no open files, locks, lambdas or nested functions
+    """
+    try:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise ArgumentError(
+            f"{journey} ({describe(value)}; {describe_error(error)}); {_KEEP}"
         ) from error
 
 
@@ -57,4 +82,4 @@ def _remedy(stage: object) -> str:
         return "give it a name and define it at the top level of a module with def"
     if "<locals>" in name:
         return "define it at the top level of a module, not inside a function"
-    return "keep in it only what pickles: no open files, locks, lambdas or nested functions"
+    return _KEEP

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .._errors import RemoteError, UsageError, WorkerDied
+from ._pickles import packed
 from ._worker import Failed, Outcome, Value
 
 #: Seconds that a process has for its own clean-up when it is closed.
@@ -202,16 +203,16 @@ class _Process:
 
     def apply(self, number: int, items: Sequence[Any]) -> list[Outcome]:
         outcomes: list[Outcome | None] = []
-        packed = []
+        sent = []
         for item in items:
             try:
-                packed.append(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
+                sent.append(packed(item, "the item cannot be sent to a process"))
                 outcomes.append(None)
             except Exception as error:
                 outcomes.append(Failed(error))
-        self._data.send_bytes(pickle.dumps((number, packed), pickle.HIGHEST_PROTOCOL))
+        self._data.send_bytes(pickle.dumps((number, sent), pickle.HIGHEST_PROTOCOL))
         replies = pickle.loads(self._receive())
-        if len(replies) < len(packed):
+        if len(replies) < len(sent):
             return []  # cancelled, so nobody waits for them
         following = iter(replies)
         return [_unpacked(*next(following)) if one is None else one for one in outcomes]
@@ -270,9 +271,9 @@ def _signal_name(number: int) -> str:
     return f"{name}, which the system also sends when memory runs out" if number == 9 else name
 
 
-def _unpacked(returned: bool, packed: bytes, trace: str) -> Outcome:
+def _unpacked(returned: bool, content: bytes, trace: str) -> Outcome:
     try:
-        result = pickle.loads(packed)
+        result = pickle.loads(content)
     except Exception as error:
         return Failed(error)
     if returned:

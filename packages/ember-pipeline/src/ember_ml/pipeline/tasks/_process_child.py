@@ -11,7 +11,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ._pickles import portable
+from ._pickles import packed, portable
 
 #: What a process sends first.
 READY = b""
@@ -39,11 +39,11 @@ def serve(data: Connection, control: Connection) -> None:
     data.send_bytes(READY)
     while True:
         try:
-            number, packed = pickle.loads(data.recv_bytes())
+            number, items = pickle.loads(data.recv_bytes())
         except EOFError:
             return
         outcomes = []
-        for item in packed:
+        for item in items:
             if number in cancelled:
                 break
             outcomes.append(_outcome(call, item))
@@ -58,10 +58,10 @@ def _obey(control: Connection, cancelled: set[int]) -> None:
             os._exit(1)
 
 
-def _outcome(call: Callable[[Any], Any], packed: bytes) -> tuple[bool, bytes, str]:
+def _outcome(call: Callable[[Any], Any], item: bytes) -> tuple[bool, bytes, str]:
     """Whether the call returned, what it returned or raised, and the traceback."""
     try:
-        value = call(pickle.loads(packed))
-        return True, pickle.dumps(value, pickle.HIGHEST_PROTOCOL), ""
+        value = call(pickle.loads(item))
+        return True, packed(value, "the result cannot be sent back from its process"), ""
     except Exception as error:
         return False, pickle.dumps(portable(error)), traceback.format_exc()

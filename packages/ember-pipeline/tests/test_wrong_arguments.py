@@ -1,0 +1,91 @@
+"""Arguments that make no sense are refused where they are given, by name and value."""
+
+import pytest
+
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
+from ember_ml.pipeline import (
+    Actor,
+    ActorSystem,
+    AsyncPipeline,
+    Mailbox,
+    Pipeline,
+    RayRuntime,
+    Supervision,
+)
+
+
+class Echo(Actor):
+    async def process_message(self, message):
+        return message
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("deadline", "5", ArgumentError),
+        ("deadline", True, ArgumentError),
+        ("deadline", 0, InvalidValueError),
+        ("checkpoint", 3, ArgumentError),
+        ("dead_letters", [], ArgumentError),
+        ("runtime", "ray", ArgumentError),
+        ("runtime", RayRuntime, ArgumentError),
+    ],
+    ids=lambda value: getattr(value, "__name__", repr(value)),
+)
+def test_streams(option, value, error):
+    with pytest.raises(error, match=f"AsyncPipeline.'p': len.: {option} must be .*, got ") as told:
+        AsyncPipeline("p").add_stage(len).stream([], **{option: value})
+    assert repr(value) in str(told.value)
+
+
+async def test_the_runtime_of_a_single_item():
+    with pytest.raises(ArgumentError, match="runtime must be a runtime"):
+        await AsyncPipeline("p").add_stage(len).run("a", runtime="ray")
+
+
+@pytest.mark.parametrize("give", ["".join, dict.fromkeys, set], ids=["text", "dict", "set"])
+async def test_a_batch_that_comes_back_as_no_sequence(give):
+    """Two letters, keys or elements for two items are as many as results by chance alone."""
+    pipeline = AsyncPipeline("p").add_stage(lambda batch: give(batch), name="s", batch_size=2)
+    with pytest.raises(Exception, match="stage 's' returned (str|dict|set) for a batch of 2"):
+        await pipeline.drain(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"capacity": "many"}, "capacity must be an int, got 'many'"),
+        ({"name": 3}, "a name must be a non-empty string, got 3"),
+        ({"name": ""}, "a name must be a non-empty string, got ''"),
+        ({"supervision": "one_for_all"}, "supervision must be a Supervision, got 'one_for_all'"),
+    ],
+    ids=["capacity", "name", "no-name", "supervision"],
+)
+async def test_spawning(options, told):
+    async with ActorSystem() as system:
+        with pytest.raises(ArgumentError, match=told):
+            await system.spawn(Echo, **options)
+
+
+@pytest.mark.parametrize("factory", [Echo(), None, "Echo"], ids=["instance", "None", "name"])
+async def test_spawning_what_makes_no_actor(factory):
+    async with ActorSystem() as system:
+        with pytest.raises(ArgumentError, match="give the class, and its arguments after it"):
+            await system.spawn(factory)
+
+
+def test_supervision():
+    with pytest.raises(ArgumentError, match="backoff must be a Backoff, got 3"):
+        Supervision(backoff=3)
+    with pytest.raises(ArgumentError, match="supervision must be a Supervision, got 'resume'"):
+        ActorSystem(supervision="resume")
+
+
+def test_a_mailbox():
+    with pytest.raises(ArgumentError, match="capacity must be an int, got 2.5"):
+        Mailbox(capacity=2.5)
+
+
+def test_a_position_that_is_none():
+    with pytest.raises(ArgumentError, match="a name, a position or a slice, got .'a', 'b'."):
+        Pipeline("p").add_stage(len)["a", "b"]
