@@ -170,6 +170,20 @@ def test_a_fallback_of_tenacitys_is_refused():
 
 
 @pytest.mark.parametrize(
+    "condition",
+    [
+        tenacity.retry_if_result(bool),
+        tenacity.asyncio.retry_if_result(bool),
+        tenacity.retry_if_exception_type(OSError) | tenacity.retry_if_not_result(bool),
+    ],
+    ids=["result", "asynchronous", "within"],
+)
+def test_a_retry_that_looks_at_results_is_refused(condition):
+    with pytest.raises(ArgumentError, match="looks at results, .*; let it raise"):
+        Retry.of(tenacity.AsyncRetrying(retry=condition), "o")
+
+
+@pytest.mark.parametrize(
     "arguments, error, told",
     [
         ({"attempts": 0}, InvalidValueError, "attempts must be at least 1, got 0"),

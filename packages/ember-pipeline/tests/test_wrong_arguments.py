@@ -81,6 +81,16 @@ def test_supervision():
         ActorSystem(supervision="resume")
 
 
+async def test_a_timer():
+    class Late(Echo):
+        async def on_start(self):
+            self.send_after("1", "message")
+
+    async with ActorSystem() as system:
+        with pytest.raises(ArgumentError, match="Late-1: a timer needs seconds, got '1'"):
+            await system.spawn(Late)
+
+
 def test_a_mailbox():
     with pytest.raises(ArgumentError, match="capacity must be an int, got 2.5"):
         Mailbox(capacity=2.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ember_ml.backend.errors import InvalidValueError
+from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from ._inbox import Inbox
 
@@ -16,6 +16,9 @@ class Timer:
     __slots__ = ("_cell", "_due", "_handle", "_interval", "_message")
 
     def __init__(self, cell: Inbox, message: Any, delay: float, interval: float | None) -> None:
+        for seconds in (delay, interval):
+            if seconds is not None and not isinstance(seconds, int | float):
+                raise ArgumentError(f"{cell.path}: a timer needs seconds, got {seconds!r}")
         if not delay >= 0 or (interval is not None and not interval > 0):
             raise InvalidValueError(
                 f"{cell.path}: a timer needs a delay of at least 0 s and an interval of more than "

@@ -99,7 +99,8 @@ class Retry:
         used, and it does not matter whether they are coroutine functions.
 
         Raises:
-            ArgumentError: If it is none of these, or is tenacity's with a ``retry_error_callback``.
+            ArgumentError: If it is none of these, or is tenacity's with a ``retry_error_callback``
+                or a ``retry`` that looks at results.
             InvalidValueError: If it is a number less than 1.
         """
         if isinstance(value, Retry):
@@ -122,6 +123,11 @@ class Retry:
             raise ArgumentError(
                 f"{owner}: {value!r} has a retry_error_callback, which a stage does not call; "
                 "on_error= says what becomes of an item that has failed for good"
+            )
+        if _looks_at_results(value.retry):
+            raise ArgumentError(
+                f"{owner}: {value!r} has a retry that looks at results, and a stage is tried again "
+                "only if it raises; let it raise an error where the result is not good enough"
             )
         retry = cls()
         retry.attempts = getattr(value.stop, "max_attempt_number", None)
@@ -185,6 +191,13 @@ class Retry:
         if self.attempts is None:
             return f"Retry({self._retrying!r})"
         return f"Retry(attempts={self.attempts})"
+
+
+def _looks_at_results(retry: Any) -> bool:
+    """Whether a ``retry_if_result`` or ``retry_if_not_result``, of either kind, is part of it."""
+    return type(retry).__name__ in ("retry_if_result", "retry_if_not_result") or any(
+        map(_looks_at_results, getattr(retry, "retries", ()))
+    )
 
 
 async def _value(result: Any) -> Any:
