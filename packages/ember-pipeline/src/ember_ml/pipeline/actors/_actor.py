@@ -116,7 +116,10 @@ class Actor(Address, ABC):
         """Run before the first message. What it raises is raised by `spawn`."""
 
     async def on_stop(self) -> None:
-        """Run after the last message of an instance that had started, before a restart too."""
+        """Run after the last message of an instance that had started, before a restart too.
+
+        What it raises is logged. It can spawn no children, and its own have ended.
+        """
 
     async def on_restart(self, error: BaseException | None, /) -> None:
         """Run in a new instance instead of `on_start`, which is what it calls by default.

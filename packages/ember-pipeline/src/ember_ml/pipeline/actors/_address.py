@@ -111,7 +111,8 @@ class Address:
         can be called again, for instance with a ``timeout`` to hurry a stop that takes too long.
         Called from the actor's own handler, or from one that the actor waits for, it returns at
         once and the actor stops afterwards. Its children stop after its last message, the youngest
-        first.
+        first. When a message fails while the actor drains, a new instance goes on with those that
+        wait, if that is what its supervisor decides; an actor that waits to be restarted just ends.
 
         Args:
             drain: Whether to handle the messages that wait. If not, they become dead letters, and

@@ -81,7 +81,8 @@ class Supervision:
         within: in so many seconds, and the supervisor gives up: it fails with `TooManyRestarts`.
         backoff: How long to wait before a restart. By default not at all.
         shutdown: How many seconds a child may take to finish the message in hand when its
-            supervisor stops it; then that is cancelled.
+            supervisor stops it; then that is cancelled. So long, again, may its ``on_stop`` take when
+            it is restarted or has been cancelled.
 
     Raises:
         ArgumentError: If ``backoff`` is not a `Backoff`.
