@@ -368,6 +368,7 @@ def test_the_same_seed_is_the_same_run(run_in_jumping_time):
     assert first.ledger.dead == second.ledger.dead
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_messages(run_in_jumping_time):
     chaos = run_in_jumping_time(Chaos(2026, 200_000, "rest_for_one").run())
     check(chaos)
