@@ -11,6 +11,7 @@ from ember_ml.pipeline import (
     Pipeline,
     RayRuntime,
     Supervision,
+    UsageError,
 )
 
 
@@ -79,6 +80,11 @@ def test_supervision():
         Supervision(backoff=3)
     with pytest.raises(ArgumentError, match="supervision must be a Supervision, got 'resume'"):
         ActorSystem(supervision="resume")
+
+
+async def test_children_of_an_actor_that_runs_not():
+    with pytest.raises(UsageError, match="Echo-.* has not been started .*; spawn in its on_start"):
+        await Echo().spawn(Echo)
 
 
 async def test_a_timer():

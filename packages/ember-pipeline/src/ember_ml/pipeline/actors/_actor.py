@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ember_ml.backend.errors import ArgumentError
 
+from .._errors import UsageError
 from ._address import Address, call_on
 from ._cell import Cell
 from ._dead_letters import DeadLetters
@@ -167,7 +168,14 @@ class Actor(Address, ABC):
 
         The arguments are those of `ActorSystem.spawn`. A restart of this actor ends its children;
         `on_start` may spawn them anew.
+
+        Raises:
+            UsageError: If this actor has not been started, as nobody would stop its children.
         """
+        if self._cell.loop is None:
+            raise UsageError(
+                f"{self._cell.path} has not been started and supervises nobody; spawn in its on_start"
+            )
         options = ChildOptions(name, capacity, overflow, restart, supervision)
         return await self._cell.spawn(actor, args, options)
 
