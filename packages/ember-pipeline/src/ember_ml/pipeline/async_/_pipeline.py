@@ -263,8 +263,8 @@ class AsyncPipeline(PipelineBuilder):
                 a gap that were left out or dead-lettered, or after which the consumer has asked for
                 another. The same call again, with the same source, begins behind them.
             on_event: Called with each `Event` of the run.
-            dead_letters: Where items go on which a stage has failed for good. By default those of
-                the stream.
+            dead_letters: Where items go on which a stage has failed for good. By default the
+                stream has its own, which keep the latest 1024.
             runtime: What supplies workers for the stages that are not asynchronous or inline. None:
                 threads and processes of this machine.
 
