@@ -30,11 +30,14 @@ class Unit(Protocol):
 
 
 class Node:
-    """One stage between two channels. Of several that share a call, the node is the first's.
+    """One stage between two channels.
 
     It takes a cell when there is room for it behind, so that nothing waits to be put down. What it
     has taken and not passed on is held here: in the order in which it came if the stage is
     ordered, where what is ready waits for what came before.
+
+    Of the stages of a relay the first takes cells, and holds them until they have been through all
+    of them; the others have no units.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Node:
         self.outbox = outbox
         self.report = run.report.stages[position]
         self.wiring = Wiring(run.stages, position)
+        self.legs: Sequence[Node] | None = None  # of a relay; none if another one leads it
         self.units: list[Unit] = []
         self.gives: str | None = None  # what the first call gave, to be told when a later one fails
         self.failing = False
@@ -55,14 +59,14 @@ class Node:
         self._ahead = options.concurrency * (options.batch_size or 1) - 1
         self._ordered = options.ordered
         self.collecting = asyncio.Lock()  # one unit fills a batch at a time
-        self._line: deque[Cell] = deque()
+        self.line: deque[Cell] = deque()  # what is in hand, if the stage is ordered
         self._loose: dict[int, Cell] = {}
 
     @property
     def room(self) -> int:
         """How many more cells it may take."""
         outbox = self.outbox
-        held = len(outbox.items) + len(self._line) + len(self._loose)
+        held = len(outbox.items) + len(self.line) + len(self._loose)
         return outbox.capacity + self._ahead - held
 
     async def take(self) -> Cell | None:
@@ -90,16 +94,26 @@ class Node:
         # Whoever is woken wakes the next one, if there is more to do.
         if inbox.readers and inbox.items:
             wake(inbox.readers)
-        self.report.inputs += 1
+        if self.legs is None:
+            self.report.inputs += 1
         self.hold(cell)
         if self.outbox.writers and self.room > 0:
             wake(self.outbox.writers)
         return cell
 
+    def lead(self, legs: Sequence[Node]) -> None:
+        """Take for all of ``legs``, as many as they would: a relay, of which it is the first."""
+        outbox = legs[-1].outbox
+        self._ahead = (len(legs) - 1) * outbox.capacity
+        for leg in legs:
+            leg.legs = ()
+            leg.outbox = outbox
+        self.legs = legs
+
     def hold(self, cell: Cell) -> None:
         """``cell`` is in hand."""
         if self._ordered:
-            self._line.append(cell)
+            self.line.append(cell)
         else:
             self._loose[cell[INDEX]] = cell
 
@@ -160,8 +174,8 @@ class Node:
         self.run.stop_before(self)
         before: list[Cell] = []
         if self._ordered:
-            after = {id(c) for c in dropwhile(lambda c: c is not cell, self._line)}
-            before = [c for c in self._line if id(c) not in after]
+            after = {id(c) for c in dropwhile(lambda c: c is not cell, self.line)}
+            before = [c for c in self.line if id(c) not in after]
         kept = {id(c) for c in before}
         here = asyncio.current_task()
         for unit in self.units:
@@ -177,12 +191,14 @@ class Node:
 
     def bury(self) -> None:
         """Count what is held when the run has ended."""
-        for cell in (*self._line, *self._loose.values()):
-            if cell[STATE] == UNDERWAY:
+        for leg in self.legs or ():
+            leg.report.cancelled += leg.report.in_flight
+        for cell in (*self.line, *self._loose.values()):
+            if cell[STATE] == UNDERWAY and self.legs is None:
                 self.report.cancelled += 1
             if cell[STATE] in (UNDERWAY, PASSED):
                 self.run.report.cancelled += 1
-        self._line.clear()
+        self.line.clear()
         self._loose.clear()
 
     def _settle(self, cell: Cell, state: int) -> None:
@@ -194,7 +210,7 @@ class Node:
         self._release(cell, state)
 
     def _flush(self) -> None:
-        line = self._line
+        line = self.line
         while line and line[0][STATE] and not self.outbox.closed:
             cell = line.popleft()
             self._release(cell, cell[STATE])

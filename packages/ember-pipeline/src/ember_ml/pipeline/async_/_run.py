@@ -14,6 +14,7 @@ from ._channel import INDEX, RAW, VALUE, Cell, Channel, wake
 from ._events import Emitter
 from ._node import Node
 from ._places import WorkerRuntime
+from ._relay import relayed
 from ._report import Report
 from ._source import Feed
 from ._watch import finished
@@ -98,6 +99,8 @@ class Run:
             Node(self, position, stage, *self._channels[position : position + 2])
             for position, stage in enumerate(self.stages)
         ]
+        for legs in relayed(self._nodes):
+            legs[0].lead(legs)
         self._feeder: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []

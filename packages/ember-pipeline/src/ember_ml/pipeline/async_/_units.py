@@ -15,6 +15,7 @@ from ._caller import Caller
 from ._channel import VALUE, Cell, wake
 from ._node import Node
 from ._places import Here, Pace, Place, Spread, place_of
+from ._relay import Relay
 from ._watch import cancelled, watched
 
 # How many items at most go to a thread or a process together.
@@ -181,6 +182,28 @@ class Several(Unit):
             pace.end(len(cells))
 
 
+class Relayed(Unit):
+    """Stages in a thread each, without options: items in hand of all of them at the same time."""
+
+    def __init__(self, node: Node, legs: Sequence[Node]) -> None:
+        super().__init__(node)
+        self._legs = legs
+
+    async def work(self) -> None:
+        """Hand cells to the first thread, and say what became of those that leave the last."""
+        node = self.node
+        relay = Relay(self._legs)
+        try:
+            while (cell := await node.take()) is not None:
+                cells = [cell]
+                while len(cells) < _MOST and node.inbox.items and node.room > 0:
+                    cells.append(node.pop())
+                relay.put(cells)
+            await relay.end()
+        finally:
+            await relay.close()
+
+
 class Batches(Unit):
     """A batch in hand at a time, with all options."""
 
@@ -243,6 +266,8 @@ class Batches(Unit):
 def units_of(node: Node) -> list[Unit]:
     """The units that a stage's options ask for."""
     stage, options, run = node.stage, node.stage.options, node.run
+    if node.legs is not None:
+        return [Relayed(node, node.legs)] if node.legs else []
     if options.batch_size is not None:
         return [Batches(node) for _ in range(options.concurrency)]
     inline = options.place(is_async(stage.call)) == "inline"
