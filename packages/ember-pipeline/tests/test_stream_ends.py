@@ -39,6 +39,11 @@ def kinds():
         "concurrent": AsyncPipeline("p").add_stage(coroutine, concurrency=3),
         "unordered": AsyncPipeline("p").add_stage(coroutine, concurrency=3, ordered=False),
         "threads": AsyncPipeline("p").add_stage(plain, concurrency=2).add_stage(coroutine),
+        "neighbours in threads": AsyncPipeline("p")
+        .add_stage(coroutine)
+        .add_stage(plain)
+        .add_stage(abs)
+        .add_stage(coroutine),
         "batches": AsyncPipeline("p").add_stage(batch, batch_size=7).add_stage(plain),
         "limited": AsyncPipeline("p").add_stage(plain, timeout=30, retry=2).add_stage(coroutine),
         "graph": AsyncPipeline("p")
@@ -258,7 +263,7 @@ def test_promise_7_on_ctrl_c(kind):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("where", [None, "inline"])
+@pytest.mark.parametrize("where", [None, "inline", "thread"])
 def test_promise_7_when_a_stage_exits(where, error):
     seen = []
     streams = []
