@@ -6,7 +6,7 @@
 Without a folder it makes one, ``sounds``, with a file among them that is none. Each file's features go
 to a safetensors file of its own in ``features``: of a sound the mean and the standard deviation of its
 log-mel spectrum, of an image those of its colours in 8 x 8 fields. A file that cannot be read is told
-at the end, with the reason, and holds up nothing. Ctrl-C stops it, and the same command goes on where
+at the end and in ``failed.txt``, with the reason, and holds up nothing. Ctrl-C stops it, and the same command goes on where
 it stopped.
 """
 
@@ -139,6 +139,7 @@ def make_sounds(folder, count=200):
 async def run(arguments, paths):
     """Run the pipeline to its end, or until it is cancelled; tells what became of the files."""
     letters = DeadLetters(limit=len(paths) + 1)
+    letters.subscribe(functools.partial(note, arguments.out / "failed.txt"))
     async with place_of(arguments.runtime) as runtime:
         stream = pipeline_of(arguments).stream(
             paths,
@@ -156,6 +157,13 @@ async def run(arguments, paths):
                 print(f"not done: {letter.message}: {letter.reason}", file=sys.stderr)
             if not arguments.quiet:
                 print(stream.report)
+
+
+def note(file, letter):
+    """Write down at once what could not be done, as a run that resumes does not try it again."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as lines:
+        lines.write(f"{letter.message}: {letter.reason}\n")
 
 
 def place_of(runtime):

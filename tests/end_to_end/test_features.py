@@ -125,7 +125,9 @@ def check_one_corrupt(tmp_path: Path, line: list[str]) -> None:
     assert done.stderr.count("not done: ") == 1
     assert re.search(r"24 of 24 items in, 23 out, .* 1 dead-lettered, 0 cancelled", done.stdout)
     check_all(paths, tmp_path)
-    assert len(list((tmp_path / "features").iterdir())) == len(paths)  # nothing half written
+    (failed,) = (tmp_path / "features" / "failed.txt").read_text().splitlines()
+    assert failed.startswith(f"{corrupt}: LibsndfileError: ")
+    assert len(list((tmp_path / "features").iterdir())) == len(paths) + 1  # nothing half written
 
 
 def test_all_but_the_corrupt_file_is_written(

@@ -27,9 +27,13 @@ def test_a_hook_that_raises_is_logged_and_ends_nothing(caplog):
         raise KeyError("no such counter")
 
     with caplog.at_level(logging.ERROR):
-        Emitter("p", hook).emit("failed", stage="s")
+        emitter = Emitter("p", hook)
+        emitter.emit("failed", stage="s")
+        emitter.emit("failed", stage="s")
     (record,) = caplog.records
-    assert record.getMessage() == "pipeline 'p': the event hook raised on 'failed'"
+    assert record.getMessage() == (
+        "pipeline 'p': the event hook raised on 'failed'; further failures are not logged"
+    )
     assert record.exc_info[0] is KeyError
 
 

@@ -24,6 +24,11 @@ def test_a_column_goes_through_the_pipeline(pipeline):
     assert as_map_batches(pipeline)({"item": []}) == {"item": []}
 
 
+async def test_it_may_be_called_on_an_event_loop():
+    on_batch = as_map_batches(AsyncPipeline("p").add_stage(increment))
+    assert on_batch({"item": [1, 2]}) == {"item": [2, 3]}
+
+
 def test_whole_rows_may_be_left_out():
     pipeline = AsyncPipeline("p").add_filter(keep_even)
     on_rows = as_map_batches(pipeline, column=None)

@@ -58,7 +58,7 @@ OnEvent = Callable[[Event], object]
 
 
 class Emitter:
-    """Makes events of one run and hands them to a hook, whose own errors are logged.
+    """Makes events of one run and hands them to a hook, whose own first error is logged.
 
     Raises:
         ArgumentError: If the hook cannot be called, or is a coroutine function.
@@ -70,7 +70,7 @@ class Emitter:
         ('filtered', 'parse', 3)
     """
 
-    __slots__ = ("_hook", "_pipeline")
+    __slots__ = ("_hook", "_pipeline", "_raised")
 
     def __init__(self, pipeline: str, hook: OnEvent) -> None:
         if not callable(hook) or inspect.iscoroutinefunction(hook):
@@ -80,6 +80,7 @@ class Emitter:
             )
         self._pipeline = pipeline
         self._hook = hook
+        self._raised = False
 
     def emit(
         self,
@@ -92,9 +93,15 @@ class Emitter:
         attempt: int | None = None,
         items: int = 1,
     ) -> None:
-        """Tell the hook. What it raises is logged: whoever watches a run does not end it."""
+        """Tell the hook. What it raises does not end the run, and is logged the first time."""
         event = Event(kind, self._pipeline, stage, index, seconds, error, attempt, items)
         try:
             self._hook(event)
         except Exception:
-            logger.exception("pipeline %r: the event hook raised on %r", self._pipeline, kind)
+            if not self._raised:  # a hook that always raises would flood the log
+                self._raised = True
+                logger.exception(
+                    "pipeline %r: the event hook raised on %r; further failures are not logged",
+                    self._pipeline,
+                    kind,
+                )

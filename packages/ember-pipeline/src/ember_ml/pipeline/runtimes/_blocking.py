@@ -22,7 +22,7 @@ _AHEAD = 1024  # results that may wait for the caller
 
 def run_on(runtime: Runtime, pipeline: Pipeline, raw: Any) -> Any:
     """What ``pipeline`` gives for ``raw`` in a process of ``runtime``."""
-    with _LoopThread() as thread:
+    with LoopThread() as thread:
         try:
             return thread.call(_whole(pipeline, 1).run(raw, runtime=runtime))
         except StageError as error:
@@ -31,7 +31,7 @@ def run_on(runtime: Runtime, pipeline: Pipeline, raw: Any) -> Any:
 
 def map_on(runtime: Runtime, pipeline: Pipeline, items: Iterable[Any]) -> Iterator[Any]:
     """What ``pipeline`` gives for each of ``items``, in order, by all processes of ``runtime``."""
-    with _LoopThread() as thread:
+    with LoopThread() as thread:
         processes = thread.call(runtime.capacity())
         results = _Results(_whole(pipeline, processes).stream(items, runtime=runtime))
         try:
@@ -98,7 +98,7 @@ class _Results:
             self._news.set()
 
 
-class _LoopThread:
+class LoopThread:
     """An event loop in a thread, for callers that may be on an event loop themselves."""
 
     def __enter__(self) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from .._pipeline import Pipeline
 from ..async_._pipeline import AsyncPipeline
+from ._blocking import LoopThread
 
 Batch = dict[str, Any]
 
@@ -83,7 +83,9 @@ def as_map_batches(
 def _results(pipeline: Pipeline | AsyncPipeline, items: Iterable[Any]) -> Sequence[Any]:
     if isinstance(pipeline, Pipeline):
         return list(pipeline.map(items))
-    return asyncio.run(_streamed(pipeline, items))
+    with LoopThread() as thread:  # Ray Data may call on an event loop of its own
+        results: list[Any] = thread.call(_streamed(pipeline, items))
+    return results
 
 
 async def _streamed(pipeline: AsyncPipeline, items: Iterable[Any]) -> list[Any]:
