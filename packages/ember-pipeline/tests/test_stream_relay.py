@@ -77,15 +77,17 @@ async def outcome(stages, source, on_event):
 
 
 fates = st.dictionaries(
-    st.integers(0, 59),
-    st.sampled_from(["filtered", "is awaited", "is awaited", "fails", "fails later", "ends"]),
+    st.integers(0, 9),
+    st.sampled_from(
+        ["filtered", "filtered", "is awaited", "is awaited", "fails", "fails later", "ends"]
+    ),
     max_size=3,
 )
-kinds = st.sampled_from(["leg", "leg", "leg", "coroutine", "filter", "option"])
+kinds = st.sampled_from(["leg", "leg", "leg", "leg", "coroutine", "filter", "option"])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(kinds, fates), min_size=1, max_size=5), st.sampled_from([0, 1, 5, 60]))
+@given(st.lists(st.tuples(kinds, fates), min_size=2, max_size=5), st.sampled_from([10, 60, 5, 0]))
 def test_promise_7_neighbours_in_threads_do_what_they_do_apart(stages, count):
     source = [(x,) for x in range(count)]
     seen, told, report = asyncio.run(outcome(stages, source, None))
