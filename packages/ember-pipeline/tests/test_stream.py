@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
-from ember_ml.pipeline import AsyncPipeline, StageError
+from ember_ml.pipeline import AsyncPipeline, HandlerCancelled, StageError
 
 
 def stages(*callables):
@@ -212,12 +212,33 @@ async def test_an_error_of_a_plain_source_is_raised_too():
         await collect(stages(increment).stream(source()))
 
 
-async def test_a_stage_that_ends_in_a_cancellation_of_its_own_does_not_hang_the_stream():
+@pytest.mark.parametrize("options", [{}, {"timeout": 30}, {"concurrency": 2}], ids=str)
+async def test_a_stage_that_awaits_something_cancelled_has_failed(options):
     async def cancelled(x):
+        if x == 1:
+            raise asyncio.CancelledError
+        return x
+
+    async with asyncio.timeout(30):
+        pipeline = AsyncPipeline("p").add_stage(cancelled, **options).add_stage(increment)
+        with pytest.raises(StageError) as caught:
+            await collect(pipeline.stream(range(3)))
+        assert isinstance(caught.value.cause, HandlerCancelled)
+        with pytest.raises(StageError, match="awaited was cancelled"):
+            await pipeline.run(1)
+        skipping = AsyncPipeline("p").add_stage(cancelled, on_error="skip", **options)
+        assert await collect(skipping.stream(range(3))) == [0, 2]
+    assert other_tasks() == set()
+
+
+async def test_a_function_in_a_thread_that_raises_a_cancellation_has_failed():
+    def cancelled(x):
         raise asyncio.CancelledError
 
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(collect(stages(cancelled, increment).stream(range(3))), timeout=30)
+    async with asyncio.timeout(30):
+        pipeline = AsyncPipeline("p").add_stage(cancelled).add_stage(increment)
+        with pytest.raises(StageError, match="awaited was cancelled"):
+            await collect(pipeline.stream(range(3)))
     assert other_tasks() == set()
 
 

@@ -212,3 +212,31 @@ async def test_each_stage_has_a_thread_of_its_own():
     await pipeline.add_stage(same).drain(range(3000))
     assert [len(idents) for idents in threads] == [1, 1]
     assert threads[0] != threads[1]
+
+
+@pytest.mark.parametrize("source", [list, iter], ids=["in memory", "read"])
+async def test_a_pipeline_of_nothing_but_blocking_stages_overlaps(source):
+    inside, most = set(), 0
+    lock = threading.Lock()
+
+    def blocks(number):
+        def call(x):
+            nonlocal most
+            with lock:
+                inside.add(number)
+                most = max(most, len(inside))
+            threading.Event().wait(0.003)
+            with lock:
+                inside.discard(number)
+            return x + 1
+
+        return call
+
+    pipeline = AsyncPipeline("p").add_stage(blocks(0)).add_stage(blocks(1)).add_stage(blocks(2))
+    stream = pipeline.stream(source(range(60)))
+    assert [y async for y in stream] == list(range(3, 63))
+    assert most == 3
+    assert counts(stream.report) == {
+        name: [60, 60, 0, 0, 0, 0, 0] for name in ("call", "call-2", "call-3")
+    }
+    assert stream.report.balanced

@@ -123,7 +123,7 @@ class AskTimeout(PipelineError, TimeoutError):
 
 
 class HandlerCancelled(PipelineError):
-    """What the handler of a message awaited was cancelled, and not the one who asked."""
+    """What a handler or a stage awaited was cancelled, and not the one who waits for its result."""
 
 
 class TooManyRestarts(PipelineError):

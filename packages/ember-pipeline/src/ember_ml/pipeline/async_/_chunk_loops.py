@@ -25,6 +25,8 @@ _LOOK = 0.005
 _MOST = 4096
 # A chunk is read ahead if its items take longer than these seconds.
 _SLOW = 0.00005
+# Stages that take longer than these seconds for an item should overlap, each in a thread of its own.
+_BLOCKS = 0.001
 
 
 class Chunks:
@@ -33,6 +35,7 @@ class Chunks:
     def __init__(self, plan: Plan, feed: Feed, thread: JobThread, gives: Mapping[str, str]) -> None:
         self._gives = gives
         self.error: Exception | None = None
+        self.blocks = False  # the stages are so slow that sharing a call does them no good
         self._names = [stage.name for stage in plan.stages]
         self._pipeline = plan.pipeline
         self._report = plan.report
@@ -126,7 +129,8 @@ class ThreadedChunks(Chunks):
             self._ended = True
         else:
             self._pace.end(job.size, job.seconds)
-            if job.seconds > _SLOW * job.size:
+            self.blocks = len(self._names) > 1 and job.seconds > _BLOCKS * job.size
+            if job.seconds > _SLOW * job.size and not self.blocks:
                 self._begin()
         return given or await self.more()
 

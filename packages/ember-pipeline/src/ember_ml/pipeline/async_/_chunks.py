@@ -73,7 +73,7 @@ class ChunkedRun:
                     report.outputs += len(given)
                     if hand == "chunks":
                         yield given
-                if self._awaits:
+                if self._awaits or chunks.blocks:
                     rest = Run(replace(self._plan, display=None), self._feed).results(hand)
                     async for result in rest:
                         yield result

@@ -245,7 +245,8 @@ class AsyncPipeline(PipelineBuilder):
         consumer slows the source down. Plain callables in threads have a thread each, and neighbours
         without options hand items from one to the other and share the room behind them. If all
         stages are plain callables in the same place and without options, they share a call for each
-        item: give one an option, such as ``concurrency=2``, if they block and should overlap.
+        item as long as that takes less than a millisecond; a thread takes no more than an item or
+        two to see that they block, and should overlap.
 
         A source that is not held in memory (a file, a generator) is read in a worker thread. When
         the consumer stops early, or a stage or the source fails, the stages are cancelled and

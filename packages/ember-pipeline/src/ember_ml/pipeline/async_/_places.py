@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from .._errors import WorkerDied
+from .._errors import HandlerCancelled, WorkerDied
 from .._stage import Stage, is_async
 from ..tasks._worker import Failed, Value, Worker
 from ._thread import JobThread
+from ._watch import cancelled
 
 # How many workers in turn an item may take down before it counts as a failure of the item.
 _DEATHS = 3
@@ -53,8 +55,13 @@ class Here:
 
     async def one(self, value: Any) -> Any:
         """Await the call if it can be awaited."""
-        result = self._call(value)
-        return await result if inspect.isawaitable(result) else result
+        try:
+            result = self._call(value)
+            return await result if inspect.isawaitable(result) else result
+        except asyncio.CancelledError as error:
+            if cancelled():
+                raise
+            raise not_ours(error) from error
 
     async def many(self, values: Sequence[Any], results: list[Any]) -> None:
         """One after another."""
@@ -205,6 +212,13 @@ class Pace:
             self.items = max(1, self.items // 2)
         elif seconds < _QUICK and items == self.items:
             self.items = min(2 * self.items, self._most)
+
+
+def not_ours(error: asyncio.CancelledError) -> HandlerCancelled:
+    """The failure of a stage that awaited something which was cancelled, as its task was not."""
+    failure = HandlerCancelled("what the stage awaited was cancelled")
+    failure.__cause__ = error
+    return failure
 
 
 def told(error: Exception) -> Exception:

@@ -15,6 +15,7 @@ from .._errors import ItemFiltered
 from .._stage import is_async
 from ._channel import VALUE, Cell, wake
 from ._node import Node
+from ._places import not_ours
 from ._thread import JobThread
 from ._watch import finished
 
@@ -166,6 +167,8 @@ class Relay:
         if stopped.at > 0:
             del self._nodes[0].line[0]
             node.hold(cell)
+        if isinstance(error, asyncio.CancelledError):
+            error = not_ours(error)
         if isinstance(error, Exception):
             node.failed(cell, error)
         else:  # not the end of a task of ours, as the call was in a thread

@@ -14,7 +14,7 @@ from ..tasks._worker import Failed
 from ._caller import Caller
 from ._channel import VALUE, Cell, wake
 from ._node import Node
-from ._places import Here, Pace, Place, Spread, place_of
+from ._places import Here, Pace, Place, Spread, not_ours, place_of
 from ._relay import Relay
 from ._watch import cancelled, watched
 
@@ -289,6 +289,6 @@ def _raised(node: Node, cell: Cell, error: BaseException) -> None:
     if isinstance(error, Exception):
         node.failed(cell, error)
     elif isinstance(error, asyncio.CancelledError) and not cancelled():
-        node.fatal(cell, error)
+        node.failed(cell, not_ours(error))
     else:
         raise error
