@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for scripted_actors
 
 
 @pytest.fixture(autouse=True)
