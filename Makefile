@@ -15,12 +15,14 @@ setup:
 demo: setup
 	$(PY) examples/digits.py $(ARGS)
 
-# Ray starts threads and processes of its own: its tests are kept apart from those of the engines
-PIPELINES := packages/ember-pipeline tests/end_to_end/test_features.py
+# Ray starts threads and processes of its own: its tests are kept apart from the others
+PIPELINES := packages/ember-pipeline
+RAY := packages/ember-pipeline/tests/contract packages/ember-pipeline/tests/ray tests/end_to_end/test_features.py
 test: setup
 	@failed=0; export OMP_NUM_THREADS=1; \
-	$(PY) -m pytest -n $(WORKERS) $(PIPELINES:%=--ignore=%) $(ARGS) || failed=1; \
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(PIPELINES) $(ARGS) || failed=1; \
+	$(PY) -m pytest -n $(WORKERS) $(PIPELINES:%=--ignore=%) $(RAY:%=--ignore=%) $(ARGS) || failed=1; \
+	$(PY) -m pytest -n $(WORKERS) $(PIPELINES) $(RAY:%=--ignore=%) $(ARGS) || failed=1; \
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(RAY) $(ARGS) || failed=1; \
 	exit $$failed
 
 lint: setup
