@@ -2,7 +2,8 @@ import pytest
 
 from ember_ml.pipeline import Pipeline, as_map_batches
 
-pytest.importorskip("pyarrow", reason="Ray Data keeps its blocks in Arrow")
+for needed in ("pandas", "pyarrow"):
+    pytest.importorskip(needed, reason="Ray Data is installed by ray[data]")
 
 
 def test_ray_data_applies_a_pipeline_to_its_batches(ray):
