@@ -153,3 +153,30 @@ def test_the_first_operation_of_a_thread_may_be_any(function: object) -> None:
     thread.start()
     thread.join()
     assert len(box[0].tolist()) in (1, 2)
+
+
+def test_evaluations_go_on_after_any_number_of_failed_ones() -> None:
+    """MLX loses count of its own steps when its main thread meets an error, and waits for them."""
+    program = """
+import faulthandler
+faulthandler.dump_traceback_later(30, exit=True)
+from ember_ml.backend.registry import set_backend
+from ember_ml.nn import tensor as et
+set_backend("mlx")
+import mlx.core as mx
+
+errors = 0
+for number in range(5000):
+    x = mx.linalg.inv(mx.zeros((2, 2)), stream=mx.cpu)
+    for _ in range(8 + number % 5):
+        x = mx.sin(x + 1)
+    try:
+        mx.eval(x)
+    except RuntimeError:
+        errors += 1
+x = et.zeros((4,))
+for _ in range(1000):
+    x = x + 1.0
+print(errors, x.tolist())
+"""
+    assert run(program) == "5000 [1000.0, 1000.0, 1000.0, 1000.0]"

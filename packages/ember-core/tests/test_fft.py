@@ -58,6 +58,19 @@ def test_inverses(backend):
     close(fft.irfft(fft.rfft(r[..., :5]), n=5), REAL[..., :5], 1e-4, 1e-5)
 
 
+@pytest.mark.parametrize("name", ONE)
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3)])
+def test_no_points_are_padded_with_zeros(backend, name, shape):
+    axis = shape.index(0)
+    x = et.zeros(shape, dtype="float32" if name in ("rfft", "ihfft") else "complex64")
+    for _ in range(20):
+        used = [np.full(4, -3e38, "float32") for _ in range(50)]
+        del used  # so that memory which nobody writes has these numbers
+        y = getattr(fft, name)(x, n=4, axis=axis)
+        assert y.shape[axis] == (3 if name in ("rfft", "ihfft") else 4)
+        assert not y.numpy().any()
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 8])
 @pytest.mark.parametrize("d", [1.0, 0.25])
 def test_frequencies(backend, n, d):

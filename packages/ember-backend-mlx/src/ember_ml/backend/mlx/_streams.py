@@ -15,6 +15,7 @@ import atexit
 import sys
 import threading
 import time
+from _thread import allocate_lock, start_new_thread
 from types import FrameType
 from typing import Any
 
@@ -28,6 +29,32 @@ DEVICES = ["cpu"] if mx.default_device().type == mx.cpu else ["gpu", "cpu"]
 
 _shared = [mx.new_thread_unsafe_stream(getattr(mx, name)) for name in DEVICES]
 _turn = threading.RLock()
+
+
+def _take_first_place() -> None:
+    """Let a thread that only waits be the one that MLX takes for its main thread.
+
+    That is the first to use a stream of the CPU. It looks for errors of earlier steps whenever it
+    queues one, and if there is one, a step may have been counted that is never queued: with a few
+    such, a large evaluation waits forever. Other threads learn of errors at the end of an
+    evaluation. It has no effect in a program that has used MLX before Ember.
+    """
+    begun, end = allocate_lock(), allocate_lock()
+
+    def wait() -> None:
+        try:
+            mx.synchronize(_shared[-1])
+        finally:
+            begun.release()
+        end.acquire()  # never: a thread that comes after its end may have its number
+
+    begun.acquire()
+    end.acquire()
+    start_new_thread(wait, ())
+    begun.acquire()
+
+
+_take_first_place()
 _entered: set[int] = set()
 
 
