@@ -7,6 +7,7 @@ It takes the name of each installed backend in turn, which is current while the 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +34,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Name of the backend that is current during the test."""
     with use_backend(request.param):
         yield request.param
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, which some send."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups

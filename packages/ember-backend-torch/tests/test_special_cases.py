@@ -188,7 +188,9 @@ def test_transforms_of_tensors_without_elements(name: str, shape: tuple[int, ...
     for axis in range(-len(shape), len(shape)):
         for n in (None, 1, 4):
             try:
-                expected = getattr(np.fft, name)(x, n=n, axis=axis)
+                # NumPy's irfft scales memory that it has never written where there are no points
+                with np.errstate(all="ignore"):
+                    expected = getattr(np.fft, name)(x, n=n, axis=axis)
             except ValueError:  # no points to transform
                 with pytest.raises(InvalidValueError):
                     getattr(fft, name)(et.asarray(x), n=n, axis=axis)
