@@ -1,5 +1,8 @@
 """Arguments that make no sense are refused where they are given, by name and value."""
 
+import asyncio
+import functools
+
 import pytest
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
@@ -7,6 +10,8 @@ from ember_ml.pipeline import (
     Actor,
     ActorSystem,
     AsyncPipeline,
+    Backoff,
+    DeadLetters,
     Mailbox,
     Pipeline,
     RayRuntime,
@@ -80,6 +85,67 @@ def test_supervision():
         Supervision(backoff=3)
     with pytest.raises(ArgumentError, match="supervision must be a Supervision, got 'resume'"):
         ActorSystem(supervision="resume")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "told"),
+    [
+        (lambda: Backoff(initial="1"), ArgumentError, "Backoff: initial must be a number, got '1'"),
+        (
+            lambda: Backoff(jitter=2),
+            InvalidValueError,
+            "Backoff: jitter must be from 0 to 1, got 2",
+        ),
+        (
+            lambda: Supervision(max_restarts="3"),
+            ArgumentError,
+            "Supervision: max_restarts must be a number, got '3'",
+        ),
+        (
+            lambda: Supervision(within=float("nan")),
+            InvalidValueError,
+            "Supervision: within must be at least 0, got nan",
+        ),
+        (
+            lambda: DeadLetters(limit=2.5),
+            ArgumentError,
+            "DeadLetters: limit must be an int, got 2.5",
+        ),
+        (lambda: RayRuntime(hosts="2"), ArgumentError, "RayRuntime: hosts must be an int, got '2'"),
+        (lambda: RayRuntime(hosts=0), InvalidValueError, "hosts must be at least 1, got 0"),
+        (
+            lambda: ActorSystem("app", blocked_after="1"),
+            ArgumentError,
+            "ActorSystem 'app': blocked_after must be a number, got '1'",
+        ),
+    ],
+    ids=["backoff", "jitter", "restarts", "nan", "letters", "hosts", "no-hosts", "blocked"],
+)
+def test_numbers(make, error, told):
+    with pytest.raises(error, match=told):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"),
+    [("5", ArgumentError), (True, ArgumentError), (float("nan"), InvalidValueError)],
+    ids=["text", "bool", "nan"],
+)
+@pytest.mark.parametrize("method", ["ask", "ask_blocking", "send_blocking", "stop"])
+async def test_a_timeout_that_is_none_sends_and_stops_nothing(method, seconds, error):
+    async with ActorSystem("app") as system:
+        ref = await system.spawn(Echo, name="echo")
+        call = getattr(ref, method)
+        message = () if method == "stop" else ("message",)
+        told = "app/echo: timeout must be a number of seconds or None, got "
+        if method.endswith("blocking"):
+            call = functools.partial(asyncio.to_thread, call)
+        with pytest.raises(error, match=told):
+            await call(*message, timeout=seconds)
+        with pytest.raises(error, match="app: timeout must be a number of seconds or None"):
+            await system.stop(timeout=seconds)
+        assert await ref.ask("another", timeout=20) == "another"
+        assert system.inspect().children[0].handled == 1
 
 
 async def test_children_of_an_actor_that_runs_not():

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from ember_ml.backend.errors import InvalidValueError
 from ember_ml.pipeline import (
     Actor,
     ActorStopped,
@@ -67,11 +66,6 @@ def test_importing_the_runtimes_does_not_import_ray():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_the_number_of_hosts_is_checked():
-    with pytest.raises(InvalidValueError, match="hosts must be at least 1, got 0"):
-        RayRuntime(hosts=0)
 
 
 async def test_a_system_closes_the_runtime_that_it_has_started(ray):

@@ -126,6 +126,13 @@ class HandlerCancelled(PipelineError):
     """What a handler or a stage awaited was cancelled, and not the one who waits for its result."""
 
 
+def cancelled_inside(what: str, cause: BaseException) -> HandlerCancelled:
+    """The failure of a call as ``what`` it awaited was cancelled, for nobody to take as their own."""
+    failure = HandlerCancelled(f"{what} was cancelled")
+    failure.__cause__ = cause
+    return failure
+
+
 class TooManyRestarts(PipelineError):
     """The children of an actor failed more often than its supervision allows."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
+from .._checks import check_timeout
 from .._errors import ActorStopped, AskCycleError, AskTimeout, UsageError
 from ._inbox import Inbox
 from ._messages import Terminated
@@ -75,8 +76,11 @@ class Address:
                 asks.
             HandlerCancelled: If something that the handler awaited was cancelled.
             MailboxFull: If the mailbox is full and its policy is not ``"block"``.
+            ArgumentError: If ``timeout`` is not a number; the message is not sent then.
         """
         cell = self._cell
+        if timeout is not None:
+            check_timeout(cell.path, timeout)
         loop = asyncio.get_running_loop()
         if cell.loop is not loop and cell.loop is not None:
             return await self._elsewhere(self._ask(message, timeout))
@@ -121,6 +125,8 @@ class Address:
                 wait become dead letters. None: never.
         """
         cell = self._cell
+        if timeout is not None:
+            check_timeout(cell.path, timeout)
         if cell.loop is not asyncio.get_running_loop() and cell.loop is not None:
             if cell.ended is None:
                 await self._elsewhere(cell.stop(drain, timeout))
@@ -160,6 +166,8 @@ class Address:
             TimeoutError: If there is no room within ``timeout`` seconds.
             UsageError: If it is called on the actor's own event loop, which it would block.
         """
+        if timeout is not None:
+            check_timeout(self._cell.path, timeout)
         self._from_thread(self.send(message), timeout)
 
     def ask_blocking(self, message: Any, /, *, timeout: float | None = None) -> Any:

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple
 
-from .._errors import ActorStopped, HandlerCancelled, UsageError
+from .._errors import ActorStopped, UsageError, cancelled_inside
 from ._children import Parent
 from ._dead_letters import DeadLetters
 from ._life import NOTHING, Handler, Life
@@ -321,13 +321,8 @@ class Cell(Life):
         if isinstance(error, asyncio.CancelledError):
             if self._told_to_leave():
                 raise error  # the message is still in hand, for whoever looks next
-            # What the handler awaited was cancelled. An asker must not take it for its own.
-            cancelled = HandlerCancelled(
-                f"{self.path}: what its handler awaited for "
-                f"{reprlib.repr(message_of(entry))} was cancelled"
-            )
-            cancelled.__cause__ = error
-            error = cancelled
+            message = reprlib.repr(message_of(entry))
+            error = cancelled_inside(f"{self.path}: what its handler awaited for {message}", error)
         elif not isinstance(error, Exception):
             raise error
         self._in_hand = NOTHING

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ember_ml.backend.errors import InvalidValueError
+from .._checks import check_count
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class DeadLetters:
         limit: How many to keep. Older ones are forgotten, though still counted in `total`.
 
     Raises:
+        ArgumentError: If ``limit`` is not an int.
         InvalidValueError: If ``limit`` is less than 1.
 
     Example:
@@ -53,8 +54,7 @@ class DeadLetters:
     """
 
     def __init__(self, *, limit: int = 1024) -> None:
-        if limit < 1:
-            raise InvalidValueError(f"DeadLetters: limit must be at least 1, got {limit!r}")
+        check_count("DeadLetters", "limit", limit)
         self.total = 0
         self._letters: deque[DeadLetter] = deque(maxlen=limit)
         self._subscribers: list[Callable[[DeadLetter], object]] = []

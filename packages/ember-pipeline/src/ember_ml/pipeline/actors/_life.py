@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .._errors import ActorStopped, HandlerCancelled
+from .._errors import ActorStopped, cancelled_inside
 from ._children import Children, refuse_if_stopping
 from ._dead_letters import DeadLetters
 from ._inbox import Inbox
@@ -157,7 +157,7 @@ class Life(Inbox):
         except asyncio.CancelledError as error:
             if self._told_to_leave():
                 raise
-            raise HandlerCancelled(f"{self.path}: what its hook awaited was cancelled") from error
+            raise cancelled_inside(f"{self.path}: what its hook awaited", error) from error
         finally:
             self.busy = False
             self.waits = []

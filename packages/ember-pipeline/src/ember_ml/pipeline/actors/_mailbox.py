@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, get_args
 
-from ember_ml.backend.errors import ArgumentError, InvalidValueError
-
+from .._checks import check_count, check_one_of
 from .._errors import MailboxClosed, MailboxFull, UsageError
 
 T = TypeVar("T")
@@ -55,14 +54,8 @@ class Mailbox(Generic[T]):
         overflow: Overflow = "block",
         on_drop: Callable[[T], Any] | None = None,
     ) -> None:
-        if not isinstance(capacity, int) or isinstance(capacity, bool):
-            raise ArgumentError(f"{name}: capacity must be an int, got {capacity!r}")
-        if capacity < 1:
-            raise InvalidValueError(f"{name}: capacity must be at least 1, got {capacity!r}")
-        if overflow not in get_args(Overflow):
-            raise InvalidValueError(
-                f"{name}: overflow must be one of {', '.join(get_args(Overflow))}, got {overflow!r}"
-            )
+        check_count(name, "capacity", capacity)
+        check_one_of(name, "overflow", overflow, get_args(Overflow))
         self.name = name
         self.capacity = capacity
         self.overflow: Overflow = overflow

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from .._checks import check_one_of
 from ._cell import Cell
 from ._children import Children
 from ._dead_letters import DeadLetters
@@ -34,11 +35,7 @@ class ChildOptions:
 
 def check_options(children: Children, options: ChildOptions) -> None:
     """Raise if an option of a child-to-be is none."""
-    if options.restart not in get_args(Restart):
-        raise InvalidValueError(
-            f"{children.path}: restart must be one of {', '.join(get_args(Restart))}, "
-            f"got {options.restart!r}"
-        )
+    check_one_of(children.path, "restart", options.restart, get_args(Restart))
     if options.supervision is not None and not isinstance(options.supervision, Supervision):
         raise ArgumentError(
             f"{children.path}: supervision must be a Supervision, got {options.supervision!r}"
@@ -86,6 +83,17 @@ def free_name(children: Children, name: str | None, kind: str) -> str:
     return name
 
 
+def mailbox_for(
+    path: str, options: ChildOptions, capacity: int, overflow: Overflow
+) -> Mailbox[Any]:
+    """The mailbox of the actor at ``path``; what `spawn` was told goes before what the actor says."""
+    return Mailbox(
+        f"the mailbox of {path}",
+        capacity=capacity if options.capacity is None else options.capacity,
+        overflow=overflow if options.overflow is None else options.overflow,
+    )
+
+
 async def spawned(
     factory: Callable[..., Actor],
     args: tuple[Any, ...],
@@ -113,15 +121,10 @@ async def spawned(
         children, own.name if options.name is None else options.name, type(actor).__name__
     )
     path = f"{children.path}/{name}"
-    mailbox: Mailbox[Any] = Mailbox(
-        f"the mailbox of {path}",
-        capacity=options.capacity if options.capacity is not None else own.capacity,
-        overflow=options.overflow if options.overflow is not None else own.overflow,
-    )
     cell = Cell(
         name,
         actor,
-        mailbox,
+        mailbox_for(path, options, own.capacity, own.overflow),
         dead_letters,
         path=path,
         parent=children,

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from .._checks import check_number, check_one_of
+
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 Directive = Literal["resume", "restart", "stop", "escalate"]
 Restart = Literal["permanent", "transient", "temporary"]
@@ -30,6 +32,7 @@ class Backoff:
         seed: For the same jitter on each run.
 
     Raises:
+        ArgumentError: If a value is not a number.
         InvalidValueError: If a value is negative, ``factor`` less than 1 or ``jitter`` above 1.
 
     Example:
@@ -46,16 +49,10 @@ class Backoff:
     _random: random.Random = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, least, most in (
-            ("initial", 0, None),
-            ("factor", 1, None),
-            ("maximum", 0, None),
-            ("jitter", 0, 1),
-        ):
-            value = getattr(self, name)
-            if not least <= value or (most is not None and value > most):
-                limit = f"at least {least}" if most is None else f"from {least} to {most}"
-                raise InvalidValueError(f"Backoff: {name} must be {limit}, got {value!r}")
+        for name in ("initial", "maximum"):
+            check_number("Backoff", name, getattr(self, name), "at least 0", lambda n: n >= 0)
+        check_number("Backoff", "factor", self.factor, "at least 1", lambda n: n >= 1)
+        check_number("Backoff", "jitter", self.jitter, "from 0 to 1", lambda n: 0 <= n <= 1)
         object.__setattr__(self, "_random", random.Random(self.seed))
 
     def delay(self, restart: int, /) -> float:
@@ -85,7 +82,7 @@ class Supervision:
             it is restarted or has been cancelled.
 
     Raises:
-        ArgumentError: If ``backoff`` is not a `Backoff`.
+        ArgumentError: If ``backoff`` is not a `Backoff`, or a limit not a number.
         InvalidValueError: If a value is not one of these, or negative.
 
     See Also:
@@ -107,20 +104,13 @@ class Supervision:
     shutdown: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.strategy not in get_args(Strategy):
-            raise InvalidValueError(
-                f"Supervision: strategy must be one of {', '.join(get_args(Strategy))}, "
-                f"got {self.strategy!r}"
-            )
+        check_one_of("Supervision", "strategy", self.strategy, get_args(Strategy))
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
             raise ArgumentError(f"Supervision: backoff must be a Backoff, got {self.backoff!r}")
         if not callable(self.on_failure):
             _checked(self.on_failure, "on_failure must be a function or")
         for name in ("max_restarts", "within", "shutdown"):
-            if not getattr(self, name) >= 0:
-                raise InvalidValueError(
-                    f"Supervision: {name} must be at least 0, got {getattr(self, name)!r}"
-                )
+            check_number("Supervision", name, getattr(self, name), "at least 0", lambda n: n >= 0)
 
     def directive(self, error: BaseException, /) -> Directive:
         """What to do about a child that failed with ``error``.

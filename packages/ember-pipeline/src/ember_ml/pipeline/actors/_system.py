@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ember_ml.backend.errors import ArgumentError, InvalidValueError
+from ember_ml.backend.errors import ArgumentError
 
+from .._checks import check_number, check_timeout
 from .._errors import SystemFailed, UsageError
 from ._actor import Actor
 from ._children import Children, refuse_if_stopping
@@ -50,8 +51,8 @@ class ActorSystem:
         on_blocked: Called, in another thread, with each such `Blocked`.
 
     Raises:
-        ArgumentError: If ``name`` is not a non-empty string without slashes, or ``supervision``
-            not a `Supervision`.
+        ArgumentError: If ``name`` is not a non-empty string without slashes, ``supervision`` not a
+            `Supervision` or ``blocked_after`` not a number.
         InvalidValueError: If ``blocked_after`` is not positive.
 
     Example:
@@ -98,14 +99,12 @@ class ActorSystem:
             raise ArgumentError(
                 f"ActorSystem needs a name that is a non-empty string without slashes, got {name!r}"
             )
-        if blocked_after is not None and not blocked_after > 0:
-            raise InvalidValueError(
-                f"ActorSystem {name!r}: blocked_after must be positive or None, got {blocked_after!r}"
-            )
+        owner = f"ActorSystem {name!r}"
+        if blocked_after is not None:
+            wanted = "positive or None"
+            check_number(owner, "blocked_after", blocked_after, wanted, lambda seconds: seconds > 0)
         if supervision is not None and not isinstance(supervision, Supervision):
-            raise ArgumentError(
-                f"ActorSystem {name!r}: supervision must be a Supervision, got {supervision!r}"
-            )
+            raise ArgumentError(f"{owner}: supervision must be a Supervision, got {supervision!r}")
         self.name = name
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetters()
         self.failure: BaseException | None = None
@@ -186,6 +185,8 @@ class ActorSystem:
             drain: Whether they handle what waits in their mailboxes.
             timeout: After how many seconds to cancel what an actor has in hand. None: never.
         """
+        if timeout is not None:
+            check_timeout(self.name, timeout)
         self._stopping = True
         everybody = _Everybody(self.name, self._children)
         if await cycle_through(everybody) is not None:

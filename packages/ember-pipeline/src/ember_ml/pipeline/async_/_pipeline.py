@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
 from .._builder import PipelineBuilder
+from .._checks import check_count, check_seconds
 from .._stage import StageLike, callable_of, is_async, name_of
 from ..actors._dead_letters import DeadLetters
-from ..tasks._options import OnError, Where, check_seconds, stage_options
+from ..tasks._options import OnError, Where, stage_options
 from ._checkpoint import Checkpoint
 from ._chunks import ChunkedRun, shares_a_call
 from ._events import Emitter, OnEvent
@@ -290,10 +291,7 @@ class AsyncPipeline(PipelineBuilder):
             [0, 1, 4, 9]
         """
         if buffer is not None:
-            if not isinstance(buffer, int) or isinstance(buffer, bool):
-                raise ArgumentError(f"{self!r}: buffer must be an int, got {buffer!r}")
-            if buffer < 1:
-                raise InvalidValueError(f"{self!r}: buffer must be at least 1, got {buffer!r}")
+            check_count(repr(self), "buffer", buffer)
         if deadline is not None:
             check_seconds(repr(self), "deadline", deadline)
         if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):

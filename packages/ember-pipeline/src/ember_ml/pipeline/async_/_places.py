@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from .._errors import HandlerCancelled, WorkerDied
+from .._errors import HandlerCancelled, WorkerDied, cancelled_inside
 from .._stage import Stage, is_async
 from ..tasks._worker import Failed, Value, Worker
 from ._thread import JobThread
@@ -216,9 +216,7 @@ class Pace:
 
 def not_ours(error: asyncio.CancelledError) -> HandlerCancelled:
     """The failure of a stage that awaited something which was cancelled, as its task was not."""
-    failure = HandlerCancelled("what the stage awaited was cancelled")
-    failure.__cause__ = error
-    return failure
+    return cancelled_inside("what the stage awaited", error)
 
 
 def told(error: Exception) -> Exception:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .._errors import HandlerCancelled
+from .._errors import cancelled_inside
 from ..actors._turn import turn
 from ._pickling import dump_error, dumps, loads, unreadable
 
@@ -134,9 +134,7 @@ class Instance:
         assert self.task is not None
         if not isinstance(error, asyncio.CancelledError) or self.task.cancelling():
             return error
-        cancelled = HandlerCancelled(f"{self._inbox.path}: what its hook awaited was cancelled")
-        cancelled.__cause__ = error
-        return cancelled
+        return cancelled_inside(f"{self._inbox.path}: what its hook awaited", error)
 
     async def _handle_all(self, actor: Actor) -> tuple[int, int]:
         """Handle messages until told to end; the request and the turn of that."""
@@ -186,12 +184,8 @@ class Instance:
                 return  # the message is begun and not done
             if self.task is not None and self.task.cancelling():
                 raise error
-            cancelled = HandlerCancelled(
-                f"{self._inbox.path}: what its handler awaited for {reprlib.repr(message)} "
-                "was cancelled"
-            )
-            cancelled.__cause__ = error
-            error = cancelled
+            what = f"{self._inbox.path}: what its handler awaited for {reprlib.repr(message)}"
+            error = cancelled_inside(what, error)
         self._halted = True
         self.failed += 1
         self._host.port.post(("failed", self.number, number, dump_error(error)))

@@ -6,6 +6,7 @@ import pickle
 import traceback
 
 from .._errors import RemoteError
+from ..tasks._pickles import portable
 from ._ray_module import import_ray
 
 
@@ -31,19 +32,11 @@ loads = pickle.loads
 
 def dump_error(error: BaseException, *, traced: bool = True) -> bytes:
     """``error`` as bytes that can certainly be read, with its traceback as a note if ``traced``."""
-    text = "".join(traceback.format_exception(error)).rstrip()
-    portable: BaseException = RemoteError(f"{type(error).__name__}: {error}")
-    if isinstance(error, Exception):
-        try:
-            # Many exceptions pickle and cannot be read: they are made of other things than they keep.
-            copy = loads(dumps(error))
-            if type(copy) is type(error):
-                portable = copy
-        except Exception:
-            pass
+    copy = portable(error, dumps)
     if traced:
-        portable.add_note(f"In the process:\n{text}")
-    return dumps(portable)
+        text = "".join(traceback.format_exception(error)).rstrip()
+        copy.add_note(f"In the process:\n{text}")
+    return dumps(copy)
 
 
 def unreadable(what: str, error: Exception) -> RemoteError:

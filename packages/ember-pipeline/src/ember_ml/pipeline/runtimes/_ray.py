@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ember_ml.backend.errors import InvalidValueError
-
+from .._checks import check_count
 from ..actors._children import Children
 from ..actors._dead_letters import DeadLetters
 from ..actors._ref import ActorRef
@@ -45,6 +44,7 @@ class RayRuntime:
             started here.
 
     Raises:
+        ArgumentError: If ``hosts`` is not an int.
         InvalidValueError: If ``hosts`` is less than 1.
 
     Example:
@@ -64,8 +64,8 @@ class RayRuntime:
         runtime_env: Mapping[str, Any] | None = None,
         init: Mapping[str, Any] | None = None,
     ) -> None:
-        if hosts is not None and hosts < 1:
-            raise InvalidValueError(f"RayRuntime: hosts must be at least 1, got {hosts!r}")
+        if hosts is not None:
+            check_count("RayRuntime", "hosts", hosts)
         reserved = {
             "num_cpus": num_cpus,
             "num_gpus": num_gpus,

@@ -14,7 +14,7 @@ from ..actors._dead_letters import DeadLetters
 from ..actors._inbox import Inbox
 from ..actors._mailbox import Mailbox
 from ..actors._ref import ActorRef, homes
-from ..actors._spawning import ChildOptions, check_options, free_name, started
+from ..actors._spawning import ChildOptions, check_options, free_name, mailbox_for, started
 from ._node import Node
 from ._pickling import dumps
 from ._remote_cell import RemoteCell
@@ -88,11 +88,6 @@ class Space:
             node.connection.post(("abandon", 0, number, b""))
             raise
         path = f"{children.path}/{name}"
-        mailbox: Mailbox[Any] = Mailbox(
-            f"the mailbox of {path}",
-            capacity=options.capacity if options.capacity is not None else capacity,
-            overflow=options.overflow if options.overflow is not None else overflow,
-        )
 
         def instance(where: Node) -> RemoteInstance:
             return RemoteInstance(next(self._numbers), factory, args, where, choose)
@@ -106,7 +101,7 @@ class Space:
         cell = RemoteCell(
             name,
             first,
-            mailbox,
+            mailbox_for(path, options, capacity, overflow),
             dead_letters,
             path=path,
             parent=children,

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._errors import WorkerDied
-from ..tasks._worker import Failed, Outcome, Value
+from ..tasks._worker import Failed, Outcome, Value, merged, pack_each
 from ._pickling import dump_error, dumps, loads, unreadable
 from ._ray_module import first_line, import_ray
 
@@ -87,26 +87,15 @@ class RayWorker:
 
     async def call(self, items: Sequence[Any], /) -> list[Outcome]:
         """See `Worker`."""
-        outcomes: list[Outcome] = []
-        packed: list[bytes] = []
-        places: list[int] = []
-        for place, item in enumerate(items):
-            try:
-                packed.append(dumps(item))
-                places.append(place)
-                outcomes.append(Value(None))
-            except Exception as error:
-                outcomes.append(Failed(error))
+        sent, failures = pack_each(items, dumps)
         number = next(self._numbers)
         try:
-            results = await self._made(self._host.call.remote(number, packed))
+            results = await self._made(self._host.call.remote(number, sent))
         except asyncio.CancelledError:
             with contextlib.suppress(WorkerDied):
                 await self._made(self._host.cancel.remote(number))
             raise
-        for place, (returned, data) in zip(places, results, strict=True):
-            outcomes[place] = self._outcome(returned, data)
-        return outcomes
+        return merged(failures, itertools.starmap(self._outcome, results))
 
     async def close(self, *, cancel: bool = False) -> None:
         """See `Worker`."""

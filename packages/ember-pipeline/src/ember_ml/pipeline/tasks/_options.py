@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from .._checks import check_count, check_one_of, check_seconds
 from ._pickles import check_pickles
 from ._rate import RateLimit
 from ._retry import Retry
@@ -107,7 +107,7 @@ def stage_options(
         got 0
     """
     if where is not None:
-        _one_of(owner, "where", where, get_args(Where))
+        check_one_of(owner, "where", where, get_args(Where))
         if coroutine and where != "inline":
             raise InvalidValueError(
                 f"{owner}: {call!r} is asynchronous and runs on the event loop; "
@@ -115,11 +115,11 @@ def stage_options(
             )
     if where == "process":
         check_pickles(call, owner)
-    _count(owner, "concurrency", concurrency)
+    check_count(owner, "concurrency", concurrency)
     if not isinstance(ordered, bool):
         raise ArgumentError(f"{owner}: ordered must be True or False, got {ordered!r}")
     if batch_size is not None:
-        _count(owner, "batch_size", batch_size)
+        check_count(owner, "batch_size", batch_size)
     if batch_timeout is not None:
         check_seconds(owner, "batch_timeout", batch_timeout)
         if batch_size is None:
@@ -133,7 +133,7 @@ def stage_options(
                 f"{owner}: timeout={timeout!r} cannot interrupt a plain callable that runs inline; "
                 "leave out where='inline', or make it a coroutine function"
             )
-    _one_of(owner, "on_error", on_error, get_args(OnError))
+    check_one_of(owner, "on_error", on_error, get_args(OnError))
     if failure_budget is not None:
         _budget(owner, failure_budget, on_error)
     return StageOptions(
@@ -148,31 +148,6 @@ def stage_options(
         on_error=on_error,
         failure_budget=failure_budget,
     )
-
-
-def _one_of(owner: str, option: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InvalidValueError(
-            f"{owner}: {option} must be one of {', '.join(allowed)}, got {value!r}"
-        )
-
-
-def _count(owner: str, option: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ArgumentError(f"{owner}: {option} must be an int, got {value!r}")
-    if value < 1:
-        raise InvalidValueError(f"{owner}: {option} must be at least 1, got {value!r}")
-
-
-def check_seconds(owner: str, option: str, value: object) -> None:
-    """Raise unless ``value`` is a positive and finite number of seconds."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ArgumentError(f"{owner}: {option} must be a number of seconds, got {value!r}")
-    if not 0 < value < math.inf:
-        raise InvalidValueError(
-            f"{owner}: {option} must be a positive number of seconds, got {value!r}; "
-            "None is no limit"
-        )
 
 
 def _budget(owner: str, value: object, on_error: OnError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 from ember_ml.backend.errors import ArgumentError
 
@@ -57,8 +58,8 @@ def packed(value: object, journey: str) -> bytes:
         ) from error
 
 
-def portable(error: Exception) -> Exception:
-    """``error`` if it survives pickling, else a `RemoteError` that tells its type and text.
+def portable(error: BaseException, dumps: Callable[[object], bytes] = pickle.dumps) -> Exception:
+    """A copy of ``error`` if it survives pickling, else a `RemoteError` that tells its type and text.
 
     Example:
         >>> portable(KeyError("a"))
@@ -69,11 +70,15 @@ def portable(error: Exception) -> Exception:
         >>> print(portable(Local(7, "no such page")))
         Local: no such page (7)
     """
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RemoteError(f"{type(error).__name__}: {error}")
-    return error
+    if isinstance(error, Exception):
+        try:
+            # Many exceptions pickle and cannot be read: they are made of other things than they keep.
+            copy = pickle.loads(dumps(error))
+            if type(copy) is type(error):
+                return copy
+        except Exception:
+            pass
+    return RemoteError(f"{type(error).__name__}: {error}")
 
 
 def _remedy(stage: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import itertools
 import pickle
 import signal
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 
 from .._errors import RemoteError, UsageError, WorkerDied
 from ._pickles import packed
-from ._worker import Failed, Outcome, Value
+from ._worker import Failed, Outcome, Value, merged, pack_each
 
 #: Seconds that a process has for its own clean-up when it is closed.
 _GRACE = 5.0
@@ -202,20 +203,14 @@ class _Process:
         return refusal
 
     def apply(self, number: int, items: Sequence[Any]) -> list[Outcome]:
-        outcomes: list[Outcome | None] = []
-        sent = []
-        for item in items:
-            try:
-                sent.append(packed(item, "the item cannot be sent to a process"))
-                outcomes.append(None)
-            except Exception as error:
-                outcomes.append(Failed(error))
+        sent, failures = pack_each(
+            items, lambda item: packed(item, "the item cannot be sent to a process")
+        )
         self._data.send_bytes(pickle.dumps((number, sent), pickle.HIGHEST_PROTOCOL))
         replies = pickle.loads(self._receive())
         if len(replies) < len(sent):
             return []  # cancelled, so nobody waits for them
-        following = iter(replies)
-        return [_unpacked(*next(following)) if one is None else one for one in outcomes]
+        return merged(failures, itertools.starmap(_unpacked, replies))
 
     def cancel(self, number: int) -> None:
         with suppress(OSError):

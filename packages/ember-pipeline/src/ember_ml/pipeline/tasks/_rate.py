@@ -11,6 +11,8 @@ from typing import Self
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from .._checks import check_count, check_number
+
 
 class RateLimit:
     """A token bucket: ``burst`` at once, then ``rate`` in every ``per`` seconds.
@@ -48,16 +50,10 @@ class RateLimit:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         for name, value in (("rate", rate), ("per", per)):
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise ArgumentError(f"RateLimit: {name} must be a number, got {value!r}")
-            if not 0 < value < math.inf:
-                raise InvalidValueError(
-                    f"RateLimit: {name} must be positive and finite, got {value!r}"
-                )
-        if not isinstance(burst, int) or isinstance(burst, bool):
-            raise ArgumentError(f"RateLimit: burst must be an int, got {burst!r}")
-        if burst < 1:
-            raise InvalidValueError(f"RateLimit: burst must be at least 1, got {burst!r}")
+            check_number(
+                "RateLimit", name, value, "positive and finite", lambda n: 0 < n < math.inf
+            )
+        check_count("RateLimit", "burst", burst)
         self.rate = rate
         self.per = per
         self.burst = burst

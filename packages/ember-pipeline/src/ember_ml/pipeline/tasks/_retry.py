@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
+from .._checks import check_count, check_number
+
 if TYPE_CHECKING:
     from tenacity import BaseRetrying, RetryCallState
 
@@ -63,21 +65,15 @@ class Retry:
         on: type[Exception] | tuple[type[Exception], ...] = Exception,
         seed: int | None = None,
     ) -> None:
-        if not isinstance(attempts, int) or isinstance(attempts, bool):
-            raise ArgumentError(f"Retry: attempts must be an int, got {attempts!r}")
-        if attempts < 1:
-            raise InvalidValueError(f"Retry: attempts must be at least 1, got {attempts!r}")
-        times = {"initial": initial, "factor": factor, "maximum": maximum, "jitter": jitter}
+        check_count("Retry", "attempts", attempts)
+        times = {"initial": initial, "maximum": maximum, "jitter": jitter}
         if wait is not None and not callable(wait):
             times["wait"] = wait
         for name, value in times.items():
-            least = 1 if name == "factor" else 0
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise ArgumentError(f"Retry: {name} must be a number, got {value!r}")
-            if not least <= value < math.inf:
-                raise InvalidValueError(
-                    f"Retry: {name} must be finite and at least {least}, got {value!r}"
-                )
+            check_number("Retry", name, value, "finite and at least 0", lambda n: 0 <= n < math.inf)
+        check_number(
+            "Retry", "factor", factor, "finite and at least 1", lambda n: 1 <= n < math.inf
+        )
         types = on if isinstance(on, tuple) else (on,)
         for kind in types:
             if not (isinstance(kind, type) and issubclass(kind, Exception)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,27 @@ class Failed:
 
 
 Outcome = Value | Failed
+
+
+def pack_each(
+    items: Sequence[Any], pack: Callable[[Any], bytes]
+) -> tuple[list[bytes], list[Failed | None]]:
+    """The items that ``pack`` makes bytes of; and for each item its failure, if it does not."""
+    sent: list[bytes] = []
+    failures: list[Failed | None] = []
+    for item in items:
+        try:
+            sent.append(pack(item))
+            failures.append(None)
+        except Exception as error:
+            failures.append(Failed(error))
+    return sent, failures
+
+
+def merged(failures: Sequence[Failed | None], replies: Iterable[Outcome]) -> list[Outcome]:
+    """The outcome of each item of `pack_each`: its failure, or the next of ``replies``."""
+    following = iter(replies)
+    return [next(following) if failure is None else failure for failure in failures]
 
 
 class Worker(Protocol):
