@@ -68,5 +68,23 @@ async def nothing(actor):
     return "done"
 
 
+def waits_for(event):
+    """A message whose handler returns when ``event`` is set."""
+
+    async def message(actor):
+        await event.wait()
+
+    return message
+
+
+def puts(value, handled):
+    """A message whose handler appends ``value`` to ``handled``."""
+
+    async def message(actor):
+        handled.append(value)
+
+    return message
+
+
 def reasons(system):
     return [(letter.message, letter.reason) for letter in system.dead_letters]

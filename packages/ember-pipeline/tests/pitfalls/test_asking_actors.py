@@ -10,10 +10,12 @@ from scripted_actors import (
     Scripted,
     fail,
     nothing,
+    puts,
     quiet_system,
     scripted,
     settle,
     until,
+    waits_for,
     within_limits,
 )
 
@@ -200,20 +202,11 @@ async def test_a_sender_that_is_cancelled_while_it_waits_for_room_has_sent_nothi
     opened = asyncio.Event()
     handled = []
 
-    async def wait(actor):
-        await opened.wait()
-
-    def note(number):
-        async def message(actor):
-            handled.append(number)
-
-        return message
-
     async with quiet_system() as system:
         ref = await system.spawn(Scripted, capacity=1)
-        await ref.send(wait)
+        await ref.send(waits_for(opened))
         await settle()
-        senders = [asyncio.create_task(ref.send(note(number))) for number in range(4)]
+        senders = [asyncio.create_task(ref.send(puts(number, handled))) for number in range(4)]
         await settle()
         for cancelled in (1, 3):
             senders[cancelled].cancel()
@@ -227,22 +220,13 @@ async def test_a_sender_that_is_cancelled_when_its_turn_has_come_passes_it_on():
     opened = asyncio.Event()
     handled = []
 
-    async def wait(actor):
-        await opened.wait()
-
-    def note(number):
-        async def message(actor):
-            handled.append(number)
-
-        return message
-
     async with quiet_system() as system:
         ref = await system.spawn(Scripted, capacity=1)
-        await ref.send(wait)
+        await ref.send(waits_for(opened))
         await settle()
-        await ref.send(note("waits"))
-        first = asyncio.create_task(ref.send(note("first")))
-        second = asyncio.create_task(ref.send(note("second")))
+        await ref.send(puts("waits", handled))
+        first = asyncio.create_task(ref.send(puts("first", handled)))
+        second = asyncio.create_task(ref.send(puts("second", handled)))
         await settle()
 
         async def cancel_first(actor):
@@ -552,12 +536,9 @@ async def test_a_blocking_call_on_an_event_loop_is_refused():
 async def test_a_send_from_a_thread_that_finds_no_room_in_time_has_sent_nothing():
     opened = asyncio.Event()
 
-    async def wait(actor):
-        await opened.wait()
-
     async with quiet_system() as system:
         ref = await system.spawn(Scripted, capacity=1)
-        await ref.send(wait)
+        await ref.send(waits_for(opened))
         await settle()
         await ref.send(nothing)
         with pytest.raises(TimeoutError):

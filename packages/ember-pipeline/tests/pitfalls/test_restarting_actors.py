@@ -8,10 +8,12 @@ from scripted_actors import (
     fail,
     hang,
     nothing,
+    puts,
     quiet_system,
     scripted,
     settle,
     until,
+    waits_for,
     within_limits,
 )
 
@@ -385,20 +387,14 @@ async def test_what_timers_send_to_a_mailbox_that_drops_the_oldest_can_be_droppe
     handled = []
 
     async def wait(actor):
-        actor.send_after(0, note("timer"))
+        actor.send_after(0, puts("timer", handled))
         await opened.wait()
-
-    def note(text):
-        async def message(actor):
-            handled.append(text)
-
-        return message
 
     async with quiet_system() as system:
         ref = await system.spawn(Scripted, capacity=1, overflow="drop_old")
         await ref.send(wait)
         await until(lambda: system.inspect().children[0].waiting == 1)
-        await ref.send(note("sent"))
+        await ref.send(puts("sent", handled))
         opened.set()
         await ref.stop()
     assert handled == ["sent"]
@@ -507,14 +503,11 @@ async def test_a_watch_outlives_a_restart_of_the_watcher_and_of_the_watched():
 async def test_news_of_an_end_comes_through_a_full_mailbox():
     log, opened = [], asyncio.Event()
 
-    async def wait(actor):
-        await opened.wait()
-
     async with quiet_system() as system:
         watcher = await system.spawn(Watcher, log, capacity=1, overflow="fail")
         ref = await system.spawn(Scripted, name="watched")
         await watcher.ask(watching(ref))
-        await watcher.send(wait)
+        await watcher.send(waits_for(opened))
         await settle()
         await watcher.send(nothing)
         await ref.stop()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
+import pytest_asyncio
+
+from ember_ml.pipeline import RayRuntime
 
 
 def pytest_runtest_setup(item):
@@ -20,3 +23,9 @@ def classes_travel_with_their_code(request):
     cloudpickle.register_pickle_by_value(request.module)
     yield
     cloudpickle.unregister_pickle_by_value(request.module)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runtime(ray):
+    async with RayRuntime(hosts=2) as runtime:
+        yield runtime

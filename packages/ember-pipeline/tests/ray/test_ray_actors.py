@@ -12,19 +12,12 @@ from ember_ml.pipeline import (
     ActorStopped,
     ActorSystem,
     AskTimeout,
-    RayRuntime,
     RemoteError,
     Supervision,
     Terminated,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runtime(ray):
-    async with RayRuntime(hosts=2) as runtime:
-        yield runtime
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -6,26 +6,18 @@ import random
 import signal
 
 import pytest
-import pytest_asyncio
 
 from ember_ml.pipeline import (
     Actor,
     ActorStopped,
     ActorSystem,
     AsyncPipeline,
-    RayRuntime,
     Supervision,
     WorkerDied,
 )
 from ember_ml.pipeline.runtimes._node import Node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runtime(ray):
-    async with RayRuntime(hosts=2) as runtime:
-        yield runtime
 
 
 class Records(Actor):
