@@ -6,8 +6,8 @@
 Without a folder it makes one, ``sounds``, with a file among them that is none. Each file's features go
 to a safetensors file of its own in ``features``: of a sound the mean and the standard deviation of its
 log-mel spectrum, of an image those of its colours in 8 x 8 fields. A file that cannot be read is told
-at the end and in ``failed.txt``, with the reason, and holds up nothing. Ctrl-C stops it, and the same
-command goes on where it stopped.
+at the end and in ``features/failed.txt``, with the reason, and holds up nothing. Ctrl-C stops it, and
+the same command goes on where it stopped.
 """
 
 import argparse
