@@ -16,8 +16,8 @@ def check_one_of(owner: str, option: str, value: object, allowed: tuple[str, ...
         )
 
 
-def check_count(owner: str, option: str, value: object, least: int = 1) -> None:
-    """Raise unless ``value`` is an int of at least ``least``.
+def check_count(owner: str, option: str, value: object) -> None:
+    """Raise unless ``value`` is an int of at least 1.
 
     Example:
         >>> check_count("mailbox", "capacity", 0)
@@ -26,8 +26,8 @@ def check_count(owner: str, option: str, value: object, least: int = 1) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise ArgumentError(f"{owner}: {option} must be an int, got {value!r}")
-    if value < least:
-        raise InvalidValueError(f"{owner}: {option} must be at least {least}, got {value!r}")
+    if value < 1:
+        raise InvalidValueError(f"{owner}: {option} must be at least 1, got {value!r}")
 
 
 def check_number(
@@ -40,15 +40,13 @@ def check_number(
         Traceback (most recent call last):
         ember_ml.backend.errors.InvalidValueError: Backoff: factor must be at least 1, got 0.5
     """
-    _check_real(owner, option, value, "a number")
-    if not fits(value):  # type: ignore[arg-type]
+    if not fits(real(owner, option, value, "a number")):
         raise InvalidValueError(f"{owner}: {option} must be {wanted}, got {value!r}")
 
 
 def check_seconds(owner: str, option: str, value: object) -> None:
     """Raise unless ``value`` is a positive and finite number of seconds."""
-    _check_real(owner, option, value, "a number of seconds")
-    if not 0 < value < math.inf:  # type: ignore[operator]
+    if not 0 < real(owner, option, value, "a number of seconds") < math.inf:
         raise InvalidValueError(
             f"{owner}: {option} must be a positive number of seconds, got {value!r}; "
             "None is no limit"
@@ -57,11 +55,14 @@ def check_seconds(owner: str, option: str, value: object) -> None:
 
 def check_timeout(owner: str, value: object) -> None:
     """Raise unless ``value`` is a number of seconds. What is left of a time may be less than 0."""
-    _check_real(owner, "timeout", value, "a number of seconds or None")
-    if value != value:
-        raise InvalidValueError(f"{owner}: timeout must be a number of seconds or None, got nan")
+    wanted = "a number of seconds or None"
+    seconds = real(owner, "timeout", value, wanted)
+    if seconds != seconds:
+        raise InvalidValueError(f"{owner}: timeout must be {wanted}, got nan")
 
 
-def _check_real(owner: str, option: str, value: object, kind: str) -> None:
+def real(owner: str, option: str, value: object, wanted: str) -> float:
+    """``value`` if it is a number, and no bool; ``wanted`` says what is."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ArgumentError(f"{owner}: {option} must be {kind}, got {value!r}")
+        raise ArgumentError(f"{owner}: {option} must be {wanted}, got {value!r}")
+    return value

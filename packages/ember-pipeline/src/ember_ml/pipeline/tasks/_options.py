@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ember_ml.backend.errors import ArgumentError, InvalidValueError
 
-from .._checks import check_count, check_one_of, check_seconds
+from .._checks import check_count, check_one_of, check_seconds, real
 from ._pickles import check_pickles
 from ._rate import RateLimit
 from ._retry import Retry
@@ -151,11 +151,8 @@ def stage_options(
 
 
 def _budget(owner: str, value: object, on_error: OnError) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ArgumentError(
-            f"{owner}: failure_budget must be a number of items (an int) or a fraction of them "
-            f"(a float), got {value!r}"
-        )
+    wanted = "a number of items (an int) or a fraction of them (a float)"
+    value = real(owner, "failure_budget", value, wanted)
     if on_error == "raise":
         raise InvalidValueError(
             f"{owner}: failure_budget={value!r} is never used, as the first failure ends the run; "

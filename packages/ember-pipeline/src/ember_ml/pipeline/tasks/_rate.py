@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from ember_ml.backend.errors import ArgumentError, InvalidValueError
+from ember_ml.backend.errors import InvalidValueError
 
-from .._checks import check_count, check_number
+from .._checks import check_count, check_number, real
 
 
 class RateLimit:
@@ -73,10 +73,7 @@ class RateLimit:
         """
         if isinstance(value, RateLimit):
             return value
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ArgumentError(
-                f"{owner}: rate_limit must be a number of calls a second or a RateLimit, got {value!r}"
-            )
+        value = real(owner, "rate_limit", value, "a number of calls a second or a RateLimit")
         if not 0 < value < math.inf:
             raise InvalidValueError(
                 f"{owner}: rate_limit must be positive and finite, got {value!r}; None is no limit"
