@@ -108,8 +108,24 @@ async def test_threads_work_at_the_same_time_and_hold_back_no_result():
     assert await collect(pipeline.stream(range(9))) == list(range(9))
 
 
-@pytest.mark.parametrize("stages", [1, 2], ids=["in chunks", "one stage with options"])
-async def test_promise_8_a_thread_that_blocks_holds_back_no_result_of_before(stages):
+async def same(x):
+    return x
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "options"),
+    [
+        ([], [], {}),
+        ([], [abs], {"on_error": "skip"}),
+        ([same], [abs, abs], {}),
+        ([same, abs], [abs], {}),
+        ([same, abs, abs], [], {}),
+    ],
+    ids=["in chunks", "beside options", "first neighbour", "second neighbour", "third neighbour"],
+)
+async def test_promise_8_a_thread_that_blocks_holds_back_no_result_of_before(
+    before, after, options
+):
     release = threading.Event()
 
     def block(x):
@@ -117,9 +133,11 @@ async def test_promise_8_a_thread_that_blocks_holds_back_no_result_of_before(sta
             assert release.wait(timeout=30)
         return x
 
-    pipeline = AsyncPipeline("p").add_stage(block)
-    if stages == 2:
-        pipeline.add_stage(abs, on_error="skip")
+    pipeline = AsyncPipeline("p")
+    for number, call in enumerate([*before, block]):
+        pipeline.add_stage(call, name=f"s{number}")
+    for number, call in enumerate(after, len(before) + 1):
+        pipeline.add_stage(call, name=f"s{number}", **options)
     seen = []
     async with asyncio.timeout(60):
         async for x in pipeline.stream(range(200)):

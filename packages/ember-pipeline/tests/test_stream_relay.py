@@ -121,27 +121,6 @@ async def test_neighbours_that_block_have_items_in_hand_at_the_same_time(legs, b
     assert seen == [(n, legs) for n in range(20)]
 
 
-@pytest.mark.parametrize("blocking", [0, 1, 2])
-async def test_a_call_that_blocks_holds_back_no_result_of_before(blocking):
-    release = threading.Event()
-
-    def block(x):
-        if x == 100:
-            assert release.wait(timeout=30)
-        return x
-
-    pipeline = AsyncPipeline("p").add_stage(same)
-    for number in range(3):
-        pipeline.add_stage(block if number == blocking else abs, name=f"s{number}")
-    seen = []
-    async with asyncio.timeout(60):
-        async for x in pipeline.stream(range(200)):
-            seen.append(x)
-            if x == 99:
-                release.set()
-    assert seen == list(range(200))
-
-
 async def test_the_report_tells_in_which_stage_an_item_is():
     loop = asyncio.get_running_loop()
     entered, release = asyncio.Event(), threading.Event()

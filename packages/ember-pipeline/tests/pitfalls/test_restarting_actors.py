@@ -417,7 +417,7 @@ async def test_news_of_ends_does_not_pile_up_in_a_mailbox_that_drops_the_oldest(
             await ref.ask(spawn_and_watch)
         await ref.ask(nothing)
         gc.collect()
-        assert sum(isinstance(thing, Terminated) for thing in gc.get_objects()) <= 2
+        assert sum(type(thing) is Terminated for thing in gc.get_objects()) <= 2
 
 
 # --- watching
