@@ -17,7 +17,7 @@ demo: setup
 
 # Ray starts threads and processes of its own: its tests are kept apart from the others
 PIPELINES := packages/ember-pipeline
-RAY := packages/ember-pipeline/tests/contract packages/ember-pipeline/tests/ray tests/end_to_end/test_features.py
+RAY := $(PIPELINES)/tests/contract $(PIPELINES)/tests/ray tests/end_to_end/test_features.py
 test: setup
 	@failed=0; export OMP_NUM_THREADS=1; \
 	$(PY) -m pytest -n $(WORKERS) --ignore-glob="*/ember-pipeline/*" $(RAY:%=--ignore=%) $(ARGS) || failed=1; \

@@ -29,6 +29,7 @@ DEVICES = ["cpu"] if mx.default_device().type == mx.cpu else ["gpu", "cpu"]
 
 _shared = [mx.new_thread_unsafe_stream(getattr(mx, name)) for name in DEVICES]
 _turn = threading.RLock()
+_entered: set[int] = set()
 
 
 def _take_first_place() -> None:
@@ -55,7 +56,6 @@ def _take_first_place() -> None:
 
 
 _take_first_place()
-_entered: set[int] = set()
 
 
 class _Thread(threading.local):

@@ -70,5 +70,7 @@ def fft_rfft(x, /, *, n=None, axis=-1, norm="backward"):
 @_silent
 def fft_irfft(x, /, *, n=None, axis=-1, norm="backward"):
     if n and not x.shape[axis]:  # NumPy transforms memory then that nobody has written
-        x = np.zeros([1 if i == axis % x.ndim else size for i, size in enumerate(x.shape)], x.dtype)
+        shape = list(x.shape)
+        shape[axis] = 1
+        x = np.zeros(shape, x.dtype)
     return np.fft.irfft(x, n=n, axis=axis, norm=norm)
